@@ -1,0 +1,36 @@
+#: demo     the whole story on an embedded stack, then exit
+#: up       Postgres, Temporal, Web UI, worker, consumers; Ctrl-C stops all
+#: check    no server: format, lint, types, arrows, unit tests
+#: test     every test but chaos; starts its own Postgres and Temporal
+#: chaos    kill things while bookings run, then check the invariants
+#: bench    appends per second beside a bare INSERT, with seed, machine, versions
+#: lock     resolve again, rewrite both locks
+PYTHON ?= python3
+PY := .venv/bin/python
+# What .venv was built from: lock, interpreter, place.
+STAMP := .venv/.built-$(shell { cat requirements-dev.lock; $(PYTHON) -VV; pwd; } | cksum | cut -d' ' -f1)
+COMPILE := $(PY) -m piptools compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
+
+.PHONY: help demo up test check chaos bench lock
+help: ; @sed -n 's/^#: //p' Makefile
+demo up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
+bench: $(STAMP) ; $(PY) -m benchmarks.bench $(ARGS)
+test: $(STAMP) ; $(PY) -m pytest -m "not chaos" $(ARGS)
+chaos: $(STAMP) ; $(PY) -m pytest -m chaos $(ARGS)
+check: $(STAMP)
+	$(PY) -m ruff format --check . && $(PY) -m ruff check .
+	$(PY) -m mypy .
+	.venv/bin/lint-imports
+	$(PY) -m pytest tests/unit $(ARGS)
+lock: $(STAMP)
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) -o requirements-dev.lock --extra embedded --extra dev --constraint requirements.lock
+	! grep -nE '://|^--|-[cr] /' requirements.lock requirements-dev.lock
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11: make PYTHON=python3.12")'
+	@echo "Setting up .venv from requirements-dev.lock (once, about a minute) ..."
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

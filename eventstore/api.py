@@ -1,0 +1,274 @@
+"""What the log promises.
+
+Streams have versions 1, 2, 3 ...; slices have positions 1, 2, 3 ...; neither has holes.
+A command is recorded at most once, and asking again returns the first answer.
+Contract suite: tests/contract/eventstore/. Argument: docs/decisions/0002-*.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, Literal, Protocol, TypeVar
+from uuid import UUID
+
+from eventstore.slices import Category, Slice, StreamId
+
+Metadata = Mapping[str, str]  # correlation, causation, actor, workflow id; no personal data
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """The stream has exactly this version."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoStream:
+    """The stream does not exist yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamExists:
+    """The stream has at least one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyVersion:
+    """Whatever the stream's version is."""
+
+
+Expected = Exact | NoStream | StreamExists | AnyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRef:
+    """Identifies a command: its id, and a digest of its type and content."""
+
+    id: UUID
+    hash: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to append; `data` is JSON text."""
+
+    type: str
+    schema_version: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One row of the log; `data` is JSON text."""
+
+    stream: StreamId
+    version: int
+    slice: Slice
+    position: int
+    type: str
+    schema_version: int
+    data: str
+    metadata: Metadata
+    event_id: UUID
+    command_id: UUID
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The events are stored; `position` is the last one's."""
+
+    versions: range
+    slice: Slice
+    position: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """This command was recorded before; nothing new was stored. Fields as in `Appended`."""
+
+    versions: range
+    slice: Slice
+    position: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionConflict:
+    """The stream is not at the expected version but at `actual`; nothing was stored."""
+
+    actual: int
+
+
+AppendResult = Appended | Duplicate | VersionConflict
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stream, read to decide on.
+
+    `now` is the database's clock; `already` are the events this very command recorded earlier.
+    """
+
+    now: datetime
+    version: int
+    events: Sequence[StoredEvent]
+    already: Sequence[StoredEvent]
+
+
+class EventStore(Protocol):
+    """Append and read."""
+
+    async def load(self, stream: StreamId, command: CommandRef) -> Loaded:
+        """Everything needed to decide on a command, in one round trip."""
+        ...
+
+    async def append(
+        self,
+        stream: StreamId,
+        command: CommandRef,
+        events: Sequence[NewEvent],
+        *,
+        expected: Expected,
+        metadata: Metadata,
+    ) -> AppendResult:
+        """Store the events of one command, all or none, in one round trip.
+
+        Raises:
+            CommandIdReusedError: the command id is recorded with another hash.
+            ValueError: there are no events.
+        """
+        ...
+
+    async def read_stream(self, stream: StreamId, *, after: int = 0) -> Sequence[StoredEvent]:
+        """The events of a stream with a version above `after`, in order."""
+        ...
+
+    async def read_slices(self, after: Mapping[Slice, int], *, limit: int) -> Sequence[StoredEvent]:
+        """At most `limit` events of each slice above its position, each slice in order."""
+        ...
+
+    async def heads(self, category: Category) -> Mapping[Slice, int]:
+        """The highest position of each slice of the category; 0 where it is empty."""
+        ...
+
+
+Start = Literal["beginning", "now"]  # where a consumer starts that was never seen before
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Ownership of a slice by one member, as of `epoch`; the checkpoint stands at `position`."""
+
+    consumer: str
+    generation: int
+    slice: Slice
+    position: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a consumer has come in a slice, and where the slice ends."""
+
+    consumer: str
+    generation: int
+    slice: Slice
+    position: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event a consumer could not handle and put aside."""
+
+    consumer: str
+    generation: int
+    slice: Slice
+    position: int
+    stream: StreamId
+    attempts: int
+    error: str
+    parked_at: datetime
+
+
+Tx = TypeVar("Tx")  # a store's transaction: what a projection writes through
+
+
+class CheckpointStore(Protocol, Generic[Tx]):
+    """How far each consumer is. One owner per slice; a claim fences the one before."""
+
+    async def register(
+        self, consumer: str, generation: int, category: Category, start: Start
+    ) -> None:
+        """Create the missing checkpoints of a consumer; existing ones stay as they are."""
+        ...
+
+    async def heartbeat(self, consumer: str, member: UUID) -> Sequence[UUID]:
+        """Say that this member lives; returns the living members, this one included."""
+        ...
+
+    async def leave(self, consumer: str, member: UUID) -> None:
+        """Say that this member stops, so that others need not wait for its heartbeat to age."""
+        ...
+
+    async def claim(self, consumer: str, generation: int, slice: Slice, member: UUID) -> Claim:
+        """Take a slice, whoever owns it; the previous owner is fenced."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Tx]:
+        """Commits at the end of the block, rolls back when it raises."""
+        ...
+
+    async def advance(self, tx: Tx, claim: Claim, to: int) -> Claim:
+        """Move the checkpoint; call it first in the transaction, so that a zombie stops early.
+
+        Raises:
+            Fenced: another member owns the slice now.
+        """
+        ...
+
+    async def park(self, tx: Tx, letter: DeadLetter) -> None:
+        """Put an event aside; `dead_letters` lists it."""
+        ...
+
+    async def parked_streams(
+        self, consumer: str, generation: int, slice: Slice
+    ) -> frozenset[StreamId]:
+        """The streams of a slice with an unresolved dead letter; their later events park behind."""
+        ...
+
+    async def dead_letters(self) -> Sequence[DeadLetter]:
+        """Every unresolved dead letter, oldest first."""
+        ...
+
+    async def resolve(self, tx: Tx, letter: DeadLetter) -> None:
+        """Mark a dead letter as handled."""
+        ...
+
+    async def lag(self) -> Sequence[Checkpoint]:
+        """Every checkpoint beside the head of its slice."""
+        ...
+
+    async def wait_for(self, consumer: str, slice: Slice, position: int, within: timedelta) -> bool:
+        """Wait until the consumer's live checkpoint reaches the position; False if not in time."""
+        ...
+
+    async def reset(self, consumer: str, generation: int) -> None:
+        """Move every checkpoint of a projection to the start and fence its owners."""
+        ...
+
+
+class Doorbell(Protocol):
+    """A hint that a slice has new events. A lost ring only delays: consumers poll as well."""
+
+    def ring(self, slice: Slice) -> None:
+        """Tell the listeners soon; returns at once."""
+        ...
+
+    async def wait(self, within: timedelta) -> None:
+        """Return when somebody rang, or after `within`."""
+        ...

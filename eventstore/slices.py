@@ -1,0 +1,38 @@
+"""Which slice a stream lives in. Pure; pinned by golden tests, for it can never change."""
+
+from hashlib import blake2b
+from typing import NewType
+
+StreamId = NewType("StreamId", str)  # "booking-42": category, dash, id
+Category = NewType("Category", str)  # "booking"
+Slice = NewType("Slice", int)  # ordering domain: positions are dense within one
+
+SLICES_PER_CATEGORY = 64  # the unit of partitioning; more members than this would sit idle
+
+# The first slice of each category. Numbers are never reused: rows carry them.
+CATEGORY_BASE = {Category("booking"): 0, Category("payment"): 64}
+
+
+def category_of(stream: StreamId) -> Category:
+    """The part of the stream id before its first dash."""
+    return Category(stream.partition("-")[0])
+
+
+def slice_of(stream: StreamId) -> Slice:
+    """The slice a stream lives in.
+
+    Raises:
+        KeyError: the stream's category is not registered in `CATEGORY_BASE`.
+    """
+    digest = int.from_bytes(blake2b(stream.encode(), digest_size=8).digest(), "big")
+    return Slice(CATEGORY_BASE[category_of(stream)] + digest % SLICES_PER_CATEGORY)
+
+
+def slices_of(category: Category) -> range:
+    """Every slice of a category.
+
+    Raises:
+        KeyError: the category is not registered in `CATEGORY_BASE`.
+    """
+    base = CATEGORY_BASE[category]
+    return range(base, base + SLICES_PER_CATEGORY)

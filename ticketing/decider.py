@@ -1,0 +1,34 @@
+"""The shape of an entity: what may happen (`decide`) and what it changes (`evolve`).
+
+After J. Chassaing, "Functional Event Sourcing Decider", 2021.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from ticketing.value import Value
+
+
+class Rejection(Value):
+    """A command was refused: a value and a fact about the state, not an exception."""
+
+
+C = TypeVar("C")  # commands
+S = TypeVar("S")  # state
+E = TypeVar("E")  # events
+R = TypeVar("R", bound=Rejection)
+
+
+@dataclass(frozen=True, slots=True)
+class Decider(Generic[C, S, E, R]):
+    """An entity's rules, pure.
+
+    `decide` returns events, `()` when there is nothing to do, or a rejection; its last argument
+    is the database's clock. `evolve` raises `ImpossibleTransition` for an event that cannot follow.
+    """
+
+    initial: S
+    decide: Callable[[C, S, datetime], Sequence[E] | R]
+    evolve: Callable[[S, E], S]

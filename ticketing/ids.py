@@ -1,0 +1,31 @@
+"""Ids, stream names and command ids. A `str` is not an id."""
+
+from typing import Annotated, NewType
+from uuid import UUID, uuid5
+
+from pydantic import StringConstraints
+
+_Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+BookingId = NewType("BookingId", _Id)
+PaymentId = NewType("PaymentId", _Id)
+ClientId = NewType("ClientId", _Id)
+ConcertId = NewType("ConcertId", _Id)
+
+# The root of all command ids; any fixed UUID would do.
+_COMMANDS = UUID("6b1f3c52-8f0e-4d57-9a35-0c2f4c1d7e11")
+
+
+def booking_stream(booking_id: BookingId) -> str:
+    """The stream of a booking; also the id of its process."""
+    return f"booking-{booking_id}"
+
+
+def payment_stream(payment_id: PaymentId) -> str:
+    """The stream of a payment; also the id of its process."""
+    return f"payment-{payment_id}"
+
+
+def command_id(process_id: str, step: str) -> UUID:
+    """The id of a process step's command: the same step again is the same command."""
+    return uuid5(_COMMANDS, f"{process_id}/{step}")

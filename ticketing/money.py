@@ -1,0 +1,41 @@
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from ticketing.errors import CurrencyMismatchError
+from ticketing.value import Value
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]  # ISO 4217
+
+
+class Money(Value):
+    """An amount in the currency's minor unit (cents)."""
+
+    amount_minor: int = Field(ge=0)
+    currency: Currency
+
+    def __add__(self, other: "Money") -> "Money":
+        """The sum.
+
+        Raises:
+            CurrencyMismatchError: the currencies differ.
+        """
+        if self.currency != other.currency:
+            raise CurrencyMismatchError(f"{self} + {other}")
+        return Money(amount_minor=self.amount_minor + other.amount_minor, currency=self.currency)
+
+    def __str__(self) -> str:
+        """For people: `15.00 EUR`."""
+        return f"{self.amount_minor // 100}.{self.amount_minor % 100:02} {self.currency}"
+
+
+def total_of(amounts: Iterable[Money]) -> Money:
+    """The sum of at least one amount.
+
+    Raises:
+        CurrencyMismatchError: the currencies differ.
+    """
+    return reduce(add, amounts)
