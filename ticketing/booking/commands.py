@@ -1,0 +1,61 @@
+"""What can be asked of a booking. New fields get a default: workflow histories hold old ones."""
+
+from pydantic import AwareDatetime
+
+from ticketing.booking.events import CancelledBy
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
+from ticketing.money import Money
+from ticketing.seats import Seat, Ticket
+from ticketing.value import Value
+
+
+class PlaceBooking(Value):
+    booking_id: BookingId
+    client_id: ClientId
+    concert_id: ConcertId
+    seats: tuple[Seat, ...]
+
+
+class ConfirmBooking(Value):
+    booking_id: BookingId
+    tickets: tuple[Ticket, ...]
+    expires_at: AwareDatetime | None
+
+
+class DenyBooking(Value):
+    booking_id: BookingId
+    reason: str
+
+
+class CancelBooking(Value):
+    booking_id: BookingId
+    reason: str
+    cancelled_by: CancelledBy
+
+
+class ReceivePayment(Value):
+    booking_id: BookingId
+    payment_id: PaymentId
+    amount: Money
+
+
+class ExpireBooking(Value):
+    booking_id: BookingId
+
+
+class ReinstateBooking(Value):
+    booking_id: BookingId
+    payment_id: PaymentId
+    amount: Money
+    tickets: tuple[Ticket, ...]
+
+
+BookingCommand = (
+    PlaceBooking
+    | ConfirmBooking
+    | DenyBooking
+    | CancelBooking
+    | ReceivePayment
+    | ExpireBooking
+    | ReinstateBooking
+)

@@ -1,0 +1,107 @@
+"""Why a booking refuses a command. Each is a fact about its state."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from ticketing.decider import Rejection
+from ticketing.ids import PaymentId
+from ticketing.money import Money
+from ticketing.seats import Seat
+
+
+class BookingNotFound(Rejection):
+    type: Literal["BookingNotFound"] = "BookingNotFound"
+
+
+class BookingAlreadyExists(Rejection):
+    """The id is taken by a booking with other content."""
+
+    type: Literal["BookingAlreadyExists"] = "BookingAlreadyExists"
+
+
+class NoSeatsRequested(Rejection):
+    type: Literal["NoSeatsRequested"] = "NoSeatsRequested"
+
+
+class DuplicateSeats(Rejection):
+    type: Literal["DuplicateSeats"] = "DuplicateSeats"
+    seats: tuple[Seat, ...]
+
+
+class TooManySeats(Rejection):
+    type: Literal["TooManySeats"] = "TooManySeats"
+    limit: int
+
+
+class TicketsDoNotMatchSeats(Rejection):
+    """The tickets are for other seats than were placed, or in several currencies."""
+
+    type: Literal["TicketsDoNotMatchSeats"] = "TicketsDoNotMatchSeats"
+
+
+class BookingIsNotConfirmed(Rejection):
+    type: Literal["BookingIsNotConfirmed"] = "BookingIsNotConfirmed"
+
+
+class BookingIsAlreadyConfirmed(Rejection):
+    type: Literal["BookingIsAlreadyConfirmed"] = "BookingIsAlreadyConfirmed"
+
+
+class BookingIsDenied(Rejection):
+    type: Literal["BookingIsDenied"] = "BookingIsDenied"
+
+
+class BookingIsCancelled(Rejection):
+    type: Literal["BookingIsCancelled"] = "BookingIsCancelled"
+
+
+class BookingIsExpired(Rejection):
+    type: Literal["BookingIsExpired"] = "BookingIsExpired"
+
+
+class BookingIsNotExpired(Rejection):
+    type: Literal["BookingIsNotExpired"] = "BookingIsNotExpired"
+
+
+class BookingIsAlreadySettled(Rejection):
+    """Settled by `payment_id`; by none if it was free of charge."""
+
+    type: Literal["BookingIsAlreadySettled"] = "BookingIsAlreadySettled"
+    payment_id: PaymentId | None
+
+
+class PaymentAmountMismatch(Rejection):
+    type: Literal["PaymentAmountMismatch"] = "PaymentAmountMismatch"
+    expected: Money
+    received: Money
+
+
+class BookingNeverExpires(Rejection):
+    type: Literal["BookingNeverExpires"] = "BookingNeverExpires"
+
+
+class TooEarlyToExpire(Rejection):
+    type: Literal["TooEarlyToExpire"] = "TooEarlyToExpire"
+    expires_at: AwareDatetime
+
+
+BookingRejection = Annotated[
+    BookingNotFound
+    | BookingAlreadyExists
+    | NoSeatsRequested
+    | DuplicateSeats
+    | TooManySeats
+    | TicketsDoNotMatchSeats
+    | BookingIsNotConfirmed
+    | BookingIsAlreadyConfirmed
+    | BookingIsDenied
+    | BookingIsCancelled
+    | BookingIsExpired
+    | BookingIsNotExpired
+    | BookingIsAlreadySettled
+    | PaymentAmountMismatch
+    | BookingNeverExpires
+    | TooEarlyToExpire,
+    Field(discriminator="type"),
+]

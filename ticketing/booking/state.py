@@ -1,0 +1,110 @@
+"""What a booking is, folded from its events."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, assert_never
+
+from ticketing.booking.events import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingDenied,
+    BookingEvent,
+    BookingExpired,
+    BookingPaid,
+    BookingPlaced,
+    BookingReinstated,
+    BookingSettled,
+)
+from ticketing.errors import ImpossibleTransition
+from ticketing.ids import ClientId, ConcertId, PaymentId
+from ticketing.money import Money
+from ticketing.seats import Seat, Ticket
+
+BookingStatus = Literal[
+    "awaiting_confirmation", "confirmed", "denied", "cancelled", "expired", "settled"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """`total` is the sum of the tickets first confirmed; `reason` says why denied or cancelled."""
+
+    status: BookingStatus
+    client_id: ClientId
+    concert_id: ConcertId
+    seats: tuple[Seat, ...]
+    tickets: tuple[Ticket, ...] = ()
+    total: Money | None = None
+    expires_at: datetime | None = None
+    payment_id: PaymentId | None = None
+    reason: str | None = None
+
+
+# Which statuses an event may find; only `BookingPlaced` finds none.
+_STATUSES_BEFORE: dict[str, tuple[BookingStatus, ...]] = {
+    "BookingConfirmed": ("awaiting_confirmation",),
+    "BookingDenied": ("awaiting_confirmation",),
+    "BookingCancelled": ("awaiting_confirmation", "confirmed"),
+    "BookingExpired": ("confirmed",),
+    "BookingReinstated": ("expired",),
+}
+
+
+def evolve(booking: Booking | None, event: BookingEvent) -> Booking:
+    """The booking after the event.
+
+    Raises:
+        ImpossibleTransition: the event cannot follow the state before it.
+    """
+    if isinstance(event, BookingPlaced):
+        return _placed(booking, event)
+    if booking is None or not _can_follow(booking, event):
+        raise _impossible(booking, event)
+    match event:
+        case BookingConfirmed():
+            return replace(
+                booking,
+                status="confirmed",
+                tickets=event.tickets,
+                total=event.total,
+                expires_at=event.expires_at,
+            )
+        case BookingDenied():
+            return replace(booking, status="denied", reason=event.reason)
+        case BookingCancelled():
+            return replace(booking, status="cancelled", reason=event.reason)
+        case BookingExpired():
+            return replace(booking, status="expired")
+        case BookingReinstated():
+            # confirmed again, until the payment and the settlement that come with it
+            return replace(booking, status="confirmed", tickets=event.tickets)
+        case BookingPaid():
+            return replace(booking, payment_id=event.payment_id)
+        case BookingSettled():
+            return replace(booking, status="settled")
+    assert_never(event)
+
+
+def _placed(booking: Booking | None, event: BookingPlaced) -> Booking:
+    if booking is not None:
+        raise _impossible(booking, event)
+    return Booking(
+        status="awaiting_confirmation",
+        client_id=event.client_id,
+        concert_id=event.concert_id,
+        seats=event.seats,
+    )
+
+
+def _can_follow(booking: Booking, event: BookingEvent) -> bool:
+    free = booking.total is not None and booking.total.amount_minor == 0
+    nothing_owed = free or booking.payment_id is not None
+    if isinstance(event, BookingPaid | BookingSettled):
+        settles = isinstance(event, BookingSettled)
+        return booking.status == "confirmed" and nothing_owed == settles
+    return booking.status in _STATUSES_BEFORE[event.type]
+
+
+def _impossible(booking: Booking | None, event: BookingEvent) -> ImpossibleTransition:
+    before = booking.status if booking else "no booking"
+    return ImpossibleTransition(f"{event.type} cannot follow {before}")

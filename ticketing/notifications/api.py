@@ -1,0 +1,33 @@
+"""Telling the client, at most once each. Contract suite: tests/contract/notifications/."""
+
+from typing import Literal, Protocol
+
+from pydantic import AwareDatetime
+
+from ticketing.ids import BookingId, ClientId
+from ticketing.money import Money
+from ticketing.seats import Seat
+from ticketing.value import Value
+
+NotificationKind = Literal[
+    "confirmed", "denied", "payment_reminder", "settled", "expired", "cancelled", "refunded"
+]
+
+
+class Notification(Value):
+    """One message to one client. `about` is the booking or payment id: with `kind`, the key."""
+
+    kind: NotificationKind
+    about: str
+    booking_id: BookingId
+    client_id: ClientId
+    seats: tuple[Seat, ...] = ()
+    total: Money | None = None
+    expires_at: AwareDatetime | None = None
+    reason: str | None = None
+
+
+class Notifier(Protocol):
+    async def notify(self, notification: Notification) -> bool:
+        """Tell the client, once: marked before it is sent, one attempt. True if it was sent now."""
+        ...

@@ -1,0 +1,40 @@
+"""What can be asked of a payment. New fields get a default: workflow histories hold old ones."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, StringConstraints
+
+from ticketing.ids import BookingId, PaymentId
+from ticketing.money import Money
+from ticketing.payment.events import RefundReason
+from ticketing.value import Value
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ReceivePayment(Value):
+    payment_id: PaymentId
+    booking_id: BookingId
+    payer: ShortText
+    amount: Money
+    provider: ShortText
+    provider_ref: ShortText
+    captured_at: AwareDatetime
+
+
+class ApplyPayment(Value):
+    payment_id: PaymentId
+    booking_id: BookingId
+
+
+class RequestRefund(Value):
+    payment_id: PaymentId
+    reason: RefundReason
+
+
+class RecordRefund(Value):
+    payment_id: PaymentId
+    refund_ref: ShortText
+
+
+PaymentCommand = ReceivePayment | ApplyPayment | RequestRefund | RecordRefund

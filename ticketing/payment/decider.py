@@ -1,0 +1,119 @@
+"""Every rule of a payment, once. It is applied to one booking or refunded, never both."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import assert_never
+
+from ticketing.decider import Decider
+from ticketing.payment.commands import (
+    ApplyPayment,
+    PaymentCommand,
+    ReceivePayment,
+    RecordRefund,
+    RequestRefund,
+)
+from ticketing.payment.events import (
+    PaymentApplied,
+    PaymentEvent,
+    PaymentReceived,
+    PaymentRefunded,
+    PaymentRefundRequested,
+)
+from ticketing.payment.rejections import (
+    PaymentAlreadyReceived,
+    PaymentIsApplied,
+    PaymentIsForAnotherBooking,
+    PaymentIsNotBeingRefunded,
+    PaymentIsRefunded,
+    PaymentNotFound,
+    PaymentRefundIsRequested,
+    PaymentRejection,
+)
+from ticketing.payment.state import Payment, evolve
+
+NOTHING: tuple[PaymentEvent, ...] = ()  # accepted, nothing to do
+
+Decision = Sequence[PaymentEvent] | PaymentRejection
+
+
+def decide(command: PaymentCommand, payment: Payment | None, _now: datetime) -> Decision:
+    """What follows from the command. A payment knows no deadline, so no clock either."""
+    if isinstance(command, ReceivePayment):
+        return _receive(command, payment)
+    if payment is None:
+        return PaymentNotFound()
+    match command:
+        case ApplyPayment():
+            return _apply(command, payment)
+        case RequestRefund():
+            return _request_refund(command, payment)
+        case RecordRefund():
+            return _record_refund(command, payment)
+    assert_never(command)
+
+
+def _receive(command: ReceivePayment, payment: Payment | None) -> Decision:
+    received = PaymentReceived(
+        booking_id=command.booking_id,
+        payer=command.payer,
+        amount=command.amount,
+        provider=command.provider,
+        provider_ref=command.provider_ref,
+        captured_at=command.captured_at,
+    )
+    if payment is None:
+        return [received]
+    return NOTHING if payment.received == received else PaymentAlreadyReceived()
+
+
+def _apply(command: ApplyPayment, payment: Payment) -> Decision:
+    if command.booking_id != payment.received.booking_id:
+        return PaymentIsForAnotherBooking(booking_id=payment.received.booking_id)
+    match payment.status:
+        case "received":
+            return [PaymentApplied(booking_id=command.booking_id)]
+        case "applied":
+            return NOTHING
+        case "refund_requested" | "refunded":
+            return _refund_state(payment)
+    assert_never(payment.status)
+
+
+def _request_refund(command: RequestRefund, payment: Payment) -> Decision:
+    match payment.status:
+        case "received":
+            return [PaymentRefundRequested(reason=command.reason)]
+        case "applied":
+            return PaymentIsApplied()
+        case "refund_requested" | "refunded" if payment.refund_reason == command.reason:
+            return NOTHING
+        case "refund_requested" | "refunded":
+            return _refund_state(payment)
+    assert_never(payment.status)
+
+
+def _record_refund(command: RecordRefund, payment: Payment) -> Decision:
+    match payment.status:
+        case "received":
+            return PaymentIsNotBeingRefunded()
+        case "applied":
+            return PaymentIsApplied()
+        case "refund_requested":
+            return [PaymentRefunded(refund_ref=command.refund_ref)]
+        case "refunded" if payment.refund_ref == command.refund_ref:
+            return NOTHING
+        case "refunded":
+            return _refund_state(payment)
+    assert_never(payment.status)
+
+
+def _refund_state(payment: Payment) -> PaymentRefundIsRequested | PaymentIsRefunded:
+    if payment.refund_ref is not None:
+        return PaymentIsRefunded(refund_ref=payment.refund_ref)
+    assert payment.refund_reason is not None
+    return PaymentRefundIsRequested(reason=payment.refund_reason)
+
+
+PAYMENT: Decider[PaymentCommand, Payment | None, PaymentEvent, PaymentRejection] = Decider(
+    initial=None, decide=decide, evolve=evolve
+)

@@ -1,0 +1,76 @@
+"""What people see: tables that follow the log. Contract suite: tests/contract/views/."""
+
+from typing import Literal, Protocol
+
+from pydantic import AwareDatetime
+
+from ticketing.booking.state import BookingStatus
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
+from ticketing.money import Money
+from ticketing.seats import Seat, Ticket
+from ticketing.value import Value
+
+
+class BookingView(Value):
+    """One row of `views.booking`; `version` is the stream's version it reflects."""
+
+    booking_id: BookingId
+    client_id: ClientId
+    concert_id: ConcertId
+    seats: tuple[Seat, ...]
+    tickets: tuple[Ticket, ...]
+    total: Money | None
+    status: BookingStatus
+    reason: str | None
+    placed_at: AwareDatetime
+    confirmed_at: AwareDatetime | None
+    expires_at: AwareDatetime | None
+    settled_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    payment_id: PaymentId | None
+    version: int
+
+
+SeatState = Literal["free", "held", "sold"]
+
+
+class SeatMapEntry(Value):
+    """A seat of a concert as an operator sees it."""
+
+    seat: Seat
+    price: Money
+    state: SeatState
+    booking_id: BookingId | None
+
+
+class BookingViews(Protocol):
+    """The queries. Lists are pages: newest first, `before` is the last id of the page before."""
+
+    async def booking(self, booking_id: BookingId) -> BookingView | None:
+        """One booking."""
+        ...
+
+    async def by_client(
+        self, client_id: ClientId, *, limit: int, before: BookingId | None = None
+    ) -> tuple[BookingView, ...]:
+        """A client's bookings, newest first."""
+        ...
+
+    async def by_concert(
+        self,
+        concert_id: ConcertId,
+        status: BookingStatus | None,
+        *,
+        limit: int,
+        before: BookingId | None = None,
+    ) -> tuple[BookingView, ...]:
+        """A concert's bookings, in any status or in one, newest first."""
+        ...
+
+    async def overdue(self, *, limit: int) -> tuple[BookingView, ...]:
+        """Confirmed bookings whose deadline has passed by the database's clock, oldest first."""
+        ...
+
+    async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
+        """Every seat of a concert, ordered: free, held or sold."""
+        ...
