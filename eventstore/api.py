@@ -5,12 +5,12 @@ A command is recorded at most once, and asking again returns the first answer.
 Contract suite: tests/contract/eventstore/. Argument: docs/decisions/0002-*.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Literal, Protocol, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from eventstore.slices import Category, Slice, StreamId
 
@@ -49,10 +49,14 @@ class CommandRef:
     id: UUID
     hash: UUID
 
+    def event_id(self, stream: StreamId, ordinal: int) -> UUID:
+        """The id of the command's event number 0, 1, 2 ...: the same on every retry."""
+        return uuid5(self.id, f"{stream}/{ordinal}")
+
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to append; `data` is JSON text."""
+    """An event to append; `data` is JSON text of an object."""
 
     type: str
     schema_version: int
@@ -61,7 +65,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One row of the log; `data` is JSON text."""
+    """One row of the log; `data` equals what was appended as JSON, not as text."""
 
     stream: StreamId
     version: int
@@ -215,8 +219,13 @@ class CheckpointStore(Protocol, Generic[Tx]):
         """Say that this member stops, so that others need not wait for its heartbeat to age."""
         ...
 
-    async def claim(self, consumer: str, generation: int, slice: Slice, member: UUID) -> Claim:
-        """Take a slice, whoever owns it; the previous owner is fenced."""
+    async def claim(
+        self, consumer: str, generation: int, slices: Collection[Slice], member: UUID
+    ) -> Sequence[Claim]:
+        """Take slices, whoever owns them; the previous owners are fenced.
+
+        A slice with a transaction in flight is left out: ask again.
+        """
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
@@ -231,8 +240,10 @@ class CheckpointStore(Protocol, Generic[Tx]):
         """
         ...
 
-    async def park(self, tx: Tx, letter: DeadLetter) -> None:
-        """Put an event aside; `dead_letters` lists it."""
+    async def park(
+        self, tx: Tx, claim: Claim, event: StoredEvent, *, attempts: int, error: str
+    ) -> None:
+        """Put an event aside; `dead_letters` lists it. No attempts: it waits behind another."""
         ...
 
     async def parked_streams(
@@ -245,8 +256,8 @@ class CheckpointStore(Protocol, Generic[Tx]):
         """Every unresolved dead letter, oldest first."""
         ...
 
-    async def resolve(self, tx: Tx, letter: DeadLetter) -> None:
-        """Mark a dead letter as handled."""
+    async def resolve(self, tx: Tx, letter: DeadLetter) -> bool:
+        """Mark a dead letter as handled; False if somebody else did. Call it first."""
         ...
 
     async def lag(self) -> Sequence[Checkpoint]:
@@ -254,11 +265,14 @@ class CheckpointStore(Protocol, Generic[Tx]):
         ...
 
     async def wait_for(self, consumer: str, slice: Slice, position: int, within: timedelta) -> bool:
-        """Wait until the consumer's live checkpoint reaches the position; False if not in time."""
+        """Wait until the consumer's furthest generation is there; False if not in time."""
         ...
 
-    async def reset(self, consumer: str, generation: int) -> None:
-        """Move every checkpoint of a projection to the start and fence its owners."""
+    async def reset(self, tx: Tx, consumer: str, generation: int) -> None:
+        """Move every checkpoint of a projection to the start and fence its owners.
+
+        Empty the projection's tables afterwards, in the same transaction.
+        """
         ...
 
 
@@ -269,6 +283,10 @@ class Doorbell(Protocol):
         """Tell the listeners soon; returns at once."""
         ...
 
-    async def wait(self, within: timedelta) -> None:
-        """Return when somebody rang, or after `within`."""
+    def heard(self) -> int:
+        """How often it rang so far. Note it before you look for events, then `wait` after it."""
+        ...
+
+    async def wait(self, within: timedelta, *, after: int) -> None:
+        """Return once it rang more often than `after`, or when `within` is over."""
         ...

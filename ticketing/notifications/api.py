@@ -1,5 +1,6 @@
 """Telling the client, at most once each. Contract suite: tests/contract/notifications/."""
 
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 from pydantic import AwareDatetime
@@ -25,6 +26,9 @@ class Notification(Value):
     total: Money | None = None
     expires_at: AwareDatetime | None = None
     reason: str | None = None
+
+
+Sender = Callable[[Notification], Awaitable[None]]  # hands one message on, or raises
 
 
 class Notifier(Protocol):

@@ -5,7 +5,7 @@ transactions. Contract suite: tests/contract/reservations/.
 """
 
 from datetime import timedelta
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, assert_never
 
 from pydantic import AwareDatetime, Field
 
@@ -138,3 +138,39 @@ class Inventory(Protocol):
     async def seats(self, concert_id: ConcertId) -> tuple[HeldSeat, ...]:
         """Every seat of a concert, ordered; none if the concert is unknown."""
         ...
+
+
+def price_list(concert: Concert) -> dict[Seat, Money]:
+    """The price of every seat.
+
+    Raises:
+        ValueError: a zone ends before it starts, zones overlap or mix currencies.
+    """
+    prices: dict[Seat, Money] = {}
+    for zone in concert.zones:
+        if zone.last_row < zone.first_row:
+            raise ValueError(f"rows {zone.first_row} to {zone.last_row} are none")
+        if zone.price.currency != concert.currency:
+            raise ValueError(f"the concert sells in {concert.currency}, not {zone.price.currency}")
+        for row in range(zone.first_row, zone.last_row + 1):
+            if Seat(row=row, number=1) in prices:
+                raise ValueError(f"row {row} is in two zones")
+            for number in range(1, zone.seats_per_row + 1):
+                prices[Seat(row=row, number=number)] = zone.price
+    return prices
+
+
+def denial_reason(refusal: Refusal) -> str:
+    """Why the booking is denied, for its event and its client: `seats_unavailable: 3-14, 3-15`."""
+    match refusal:
+        case SeatsUnavailable():
+            return f"seats_unavailable: {', '.join(map(str, refusal.seats))}"
+        case UnknownSeats():
+            return f"unknown_seats: {', '.join(map(str, refusal.seats))}"
+        case UnknownConcert():
+            return "unknown_concert"
+        case SalesClosed():
+            return "sales_closed"
+        case ReservationWasReleased():
+            return "reservation_was_released"
+    assert_never(refusal)

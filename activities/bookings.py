@@ -1,0 +1,100 @@
+"""Commands to the Booking entity, one activity each.
+
+A step of a process is one command: its id comes from the workflow and the activity, so that a
+retry, a second worker or a second run of the process is the same command to the log.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+from temporalio import activity
+
+from activities.errors import defects_are_final
+from ticketing.booking.commands import (
+    BookingCommand,
+    CancelBooking,
+    ConfirmBooking,
+    DenyBooking,
+    ExpireBooking,
+    PlaceBooking,
+    ReceivePayment,
+    ReinstateBooking,
+)
+from ticketing.booking.events import BookingEvent
+from ticketing.booking.rejections import BookingRejection
+from ticketing.booking.state import Booking, BookingStatus
+from ticketing.command_handler import Accepted, CommandHandler
+from ticketing.ids import ClientId, command_id
+from ticketing.money import Money
+from ticketing.seats import Seat
+from ticketing.value import Value
+
+BookingHandler: TypeAlias = CommandHandler[
+    BookingCommand, Booking | None, BookingEvent, BookingRejection
+]
+
+
+class BookingAccepted(Value):
+    """The command was accepted; the booking as it is now."""
+
+    type: Literal["BookingAccepted"] = "BookingAccepted"
+    status: BookingStatus
+    client_id: ClientId
+    seats: tuple[Seat, ...]
+    total: Money | None
+    reason: str | None
+
+
+BookingAnswer = Annotated[BookingAccepted | BookingRejection, Field(discriminator="type")]
+
+
+class BookingActivities:
+    def __init__(self, bookings: BookingHandler) -> None:
+        self._bookings = bookings
+
+    @activity.defn
+    async def place_booking(self, command: PlaceBooking) -> BookingAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def confirm_booking(self, command: ConfirmBooking) -> BookingAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def deny_booking(self, command: DenyBooking) -> BookingAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def cancel_booking(self, command: CancelBooking) -> BookingAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def expire_booking(self, command: ExpireBooking) -> BookingAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def pay_booking(self, command: ReceivePayment) -> BookingAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def reinstate_booking(self, command: ReinstateBooking) -> BookingAnswer:
+        return await self._execute(command)
+
+    async def _execute(self, command: BookingCommand) -> BookingAnswer:
+        process, step = activity.info().workflow_id, activity.info().activity_type
+        assert process is not None  # these activities run in workflows only
+        with defects_are_final():
+            answer = await self._bookings.execute(
+                command, command_id=command_id(process, step), metadata={"process": process}
+            )
+        if not isinstance(answer, Accepted):
+            return answer
+        booking = answer.state
+        assert booking is not None  # an accepted command leaves a booking
+        return BookingAccepted(
+            status=booking.status,
+            client_id=booking.client_id,
+            seats=booking.seats,
+            total=booking.total,
+            reason=booking.reason,
+        )

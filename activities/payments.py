@@ -1,0 +1,54 @@
+"""Commands to the Payment entity, one activity each. Command ids as in `activities.bookings`."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+from temporalio import activity
+
+from activities.errors import defects_are_final
+from ticketing.command_handler import Accepted, CommandHandler
+from ticketing.ids import command_id
+from ticketing.payment.commands import ApplyPayment, PaymentCommand, ReceivePayment
+from ticketing.payment.events import PaymentEvent
+from ticketing.payment.rejections import PaymentRejection
+from ticketing.payment.state import Payment, PaymentStatus
+from ticketing.value import Value
+
+PaymentHandler: TypeAlias = CommandHandler[
+    PaymentCommand, Payment | None, PaymentEvent, PaymentRejection
+]
+
+
+class PaymentAccepted(Value):
+    """The command was accepted; the payment as it is now."""
+
+    type: Literal["PaymentAccepted"] = "PaymentAccepted"
+    status: PaymentStatus
+
+
+PaymentAnswer = Annotated[PaymentAccepted | PaymentRejection, Field(discriminator="type")]
+
+
+class PaymentActivities:
+    def __init__(self, payments: PaymentHandler) -> None:
+        self._payments = payments
+
+    @activity.defn
+    async def receive_payment(self, command: ReceivePayment) -> PaymentAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def apply_payment(self, command: ApplyPayment) -> PaymentAnswer:
+        return await self._execute(command)
+
+    async def _execute(self, command: PaymentCommand) -> PaymentAnswer:
+        process, step = activity.info().workflow_id, activity.info().activity_type
+        assert process is not None  # these activities run in workflows only
+        with defects_are_final():
+            answer = await self._payments.execute(
+                command, command_id=command_id(process, step), metadata={"process": process}
+            )
+        if not isinstance(answer, Accepted):
+            return answer
+        assert answer.state is not None  # an accepted command leaves a payment
+        return PaymentAccepted(status=answer.state.status)

@@ -1,0 +1,143 @@
+"""The commands of `box-office` for those who run it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entrypoints import answers
+from entrypoints.children import StackError
+from entrypoints.demo import EXAMPLES, put_on_sale, tell
+from entrypoints.settings import Settings
+from entrypoints.system import stack
+from entrypoints.wiring import (
+    box_office,
+    connect_temporal,
+    consumer,
+    migrate_database,
+    unended_bookings,
+    verify_all,
+    view_subscription,
+)
+from workflows.client import start_booking
+
+app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option(help="leave the stack up at the end")] = False,
+) -> None:
+    """The whole story on a stack of its own, then exit."""
+    answers.run(tell(keep=keep), as_json=False)
+
+
+@app.command()
+def up(
+    data_dir: Annotated[Path, typer.Option()] = Path(".data"),
+    temporal_port: int = 7233,
+    ui_port: int = 8233,
+    postgres_port: int = 54329,
+) -> None:
+    """Postgres, Temporal, Web UI, worker and consumers in the foreground; Ctrl-C stops all."""
+
+    async def command() -> None:
+        print(f"Starting in {data_dir} ...", flush=True)
+        ports = {"temporal_port": temporal_port, "ui_port": ui_port, "postgres_port": postgres_port}
+        async with stack(data_dir, Settings(), **ports) as running:
+            await put_on_sale(running.settings, EXAMPLES)
+            print(
+                f"Web UI    {running.ui_url}\n"
+                f"Temporal  {running.temporal_address}\n"
+                f"Postgres  {running.settings.database_url}\n"
+                "In another terminal: .venv/bin/box-office place "
+                "--concert concertA --client ann --seat 3-14\n"
+                "Ctrl-C stops everything; the next `up` goes on where this one was.",
+                flush=True,
+            )
+            ended = await running.wait_for_the_end_of_a_part()
+            raise StackError(
+                f"the {ended.name} ended by itself; the end of its log:\n{ended.log_tail()}"
+            )
+
+    answers.run(command(), as_json=False)
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Bring the database's schemas forward."""
+
+    async def command() -> None:
+        applied = await migrate_database(Settings())
+        text = f"applied {', '.join(applied)}" if applied else "up to date"
+        answers.show({"applied": applied}, text, as_json=as_json)
+
+    answers.run(command(), as_json=as_json)
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Check the invariants over the whole database; exit code 6 with findings."""
+
+    async def command() -> None:
+        async with box_office(Settings()) as parts:
+            findings = await verify_all(parts)
+        if findings:
+            lines = "\n".join(str(each) for each in findings)
+            data = {"findings": [str(each) for each in findings]}
+            raise answers.CommandFailed(answers.FINDINGS, "Findings", lines, data)
+        answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)
+
+    answers.run(command(), as_json=as_json)
+
+
+@app.command("rebuild-views")
+def rebuild_views(as_json: Json = False) -> None:
+    """Empty the views and fold the log again, in the foreground."""
+
+    async def command() -> None:
+        async with box_office(Settings()) as parts:
+            of = view_subscription(parts)
+            async with parts.checkpoints.transaction() as tx:
+                await parts.checkpoints.reset(tx, of.name, of.generation)
+                await parts.views.clear(tx)
+            events = await consumer(parts, of).run_until_caught_up()
+        answers.show({"events": events}, f"rebuilt from {events} events", as_json=as_json)
+
+    answers.run(command(), as_json=as_json)
+
+
+@app.command("restart-processes")
+def restart_processes(as_json: Json = False) -> None:
+    """Start a process for every booking that has not ended; running ones stay as they are."""
+
+    async def command() -> None:
+        settings = Settings()
+        client = await connect_temporal()
+        started: list[str] = []
+        async with box_office(settings) as parts:
+            for placed in await unended_bookings(parts):
+                await start_booking(client, settings.task_queue, placed)
+                started.append(placed.booking_id)
+        text = f"{len(started)} bookings have a process"
+        answers.show({"bookings": started}, text, as_json=as_json)
+
+    answers.run(command(), as_json=as_json)
+
+
+@app.command()
+def lag(as_json: Json = False) -> None:
+    """How far each consumer is behind the log."""
+
+    async def command() -> None:
+        async with box_office(Settings()) as parts:
+            checkpoints = await parts.checkpoints.lag()
+        behind: dict[str, int] = {}
+        for each in checkpoints:
+            behind[each.consumer] = behind.get(each.consumer, 0) + each.head - each.position
+        text = "\n".join(f"{name:28} {events} events behind" for name, events in behind.items())
+        answers.show(behind, text or "no consumer has run yet", as_json=as_json)
+
+    answers.run(command(), as_json=as_json)

@@ -1,0 +1,44 @@
+"""Every setting, its unit and its default. Temporal's own come from `TEMPORAL_*` variables."""
+
+import os
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import Field, PostgresDsn, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "BOX_OFFICE_"
+
+
+class Settings(BaseSettings):
+    """Read from the environment or a `.env` file; an unknown `BOX_OFFICE_*` is an error."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore"
+    )
+
+    database_url: PostgresDsn = PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office")
+    task_queue: str = Field(default="ticketing", min_length=1)
+    process: Literal["orchestrated"] = "orchestrated"
+    confirmation_timeout_seconds: float = Field(default=600, gt=0)
+    reminder_before_seconds: float = Field(default=3600, ge=0)
+    expiry_grace_seconds: float = Field(default=0, ge=0)
+    client_patience_seconds: float = Field(default=30, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_unknown_variable(cls, values: Any) -> Any:
+        known = {PREFIX + name.upper() for name in cls.model_fields}
+        unknown = sorted(
+            name
+            for name in os.environ
+            if name.upper().startswith(PREFIX) and name.upper() not in known
+        )
+        if unknown:
+            raise ValueError(f"unknown {', '.join(unknown)}; allowed: {', '.join(sorted(known))}")
+        return values
+
+    @property
+    def client_patience(self) -> timedelta:
+        """How long a client waits for an answer of the process."""
+        return timedelta(seconds=self.client_patience_seconds)

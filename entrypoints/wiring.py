@@ -1,0 +1,231 @@
+"""What is plugged where: settings to pool, stores, handlers, activities and worker."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeAlias, get_args
+from uuid import UUID
+
+import asyncpg
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.bookings import BookingActivities, BookingHandler
+from activities.notifications import NotificationActivities
+from activities.payments import PaymentActivities, PaymentHandler
+from activities.reservations import ReservationActivities
+from activities.terms import TermsActivities
+from entrypoints.settings import Settings
+from eventstore.api import StoredEvent
+from eventstore.codec import Codec
+from eventstore.consumer import Consumer, Subscription
+from eventstore.delivery import AtLeastOnce, ExactlyOnceEffect
+from eventstore.postgres.checkpoints import PostgresCheckpointStore
+from eventstore.postgres.doorbell import PostgresDoorbell
+from eventstore.postgres.log import PostgresEventStore
+from eventstore.postgres.migrate import migrate
+from eventstore.postgres.verify import verify_log
+from eventstore.slices import Category, StreamId
+from ticketing.booking.commands import PlaceBooking
+from ticketing.booking.decider import BOOKING
+from ticketing.booking.events import BookingEvent
+from ticketing.command_handler import CommandHandler
+from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.notifications import log as notification_log
+from ticketing.notifications.api import Notifier
+from ticketing.notifications.postgres import PostgresNotifier
+from ticketing.payment.decider import PAYMENT
+from ticketing.payment.events import PaymentEvent
+from ticketing.process import ProcessTerms, new_id
+from ticketing.reservations.postgres import PostgresReservations
+from ticketing.verification import postgres as verification
+from ticketing.views.postgres import PostgresBookingViews
+from workflows.booking import BookingWorkflow
+from workflows.payment import PaymentWorkflow
+from workflows.process_starter import ProcessStarter
+
+ROOT = Path(__file__).parents[1]
+MIGRATIONS = (ROOT / "eventstore" / "migrations", ROOT / "ticketing" / "migrations")
+POOL_MAX = 20  # per process: five processes fit into Postgres' default of 100 connections
+STATEMENT_TIMEOUT = timedelta(seconds=5)  # no statement of ours takes longer on a healthy server
+SHUTDOWN = timedelta(seconds=20)  # activities in flight may finish; below Kubernetes' 30 s
+BOOKING_CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
+PAYMENT_CODEC: Codec[PaymentEvent] = Codec(get_args(PaymentEvent))
+ConsumerOfOurs: TypeAlias = Consumer[asyncpg.Connection]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxOffice:
+    """Everything that stands on the database."""
+
+    pool: asyncpg.Pool
+    store: PostgresEventStore
+    checkpoints: PostgresCheckpointStore
+    doorbell: PostgresDoorbell
+    bookings: BookingHandler
+    payments: PaymentHandler
+    reservations: PostgresReservations
+    views: PostgresBookingViews
+    notifier: Notifier
+
+
+@asynccontextmanager
+async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
+    """Connects to the database for the length of the block."""
+    async with (
+        asyncpg.create_pool(
+            str(settings.database_url),
+            min_size=1,
+            max_size=POOL_MAX,
+            command_timeout=STATEMENT_TIMEOUT.total_seconds(),
+        ) as pool,
+        PostgresDoorbell(str(settings.database_url)) as doorbell,
+    ):
+        store = PostgresEventStore(pool)
+        yield BoxOffice(
+            pool=pool,
+            store=store,
+            checkpoints=PostgresCheckpointStore(pool),
+            doorbell=doorbell,
+            bookings=CommandHandler(
+                store,
+                doorbell,
+                BOOKING,
+                BOOKING_CODEC,
+                lambda command: StreamId(booking_stream(command.booking_id)),
+            ),
+            payments=CommandHandler(
+                store,
+                doorbell,
+                PAYMENT,
+                PAYMENT_CODEC,
+                lambda command: StreamId(payment_stream(command.payment_id)),
+            ),
+            reservations=PostgresReservations(pool),
+            views=PostgresBookingViews(pool),
+            notifier=PostgresNotifier(pool, notification_log.send),
+        )
+
+
+async def connect_temporal() -> Client:
+    """The client that `TEMPORAL_*` describes; `localhost:7233` by default."""
+    connect = ClientConfig.load_client_connect_config()
+    connect.setdefault("target_host", "localhost:7233")
+    return await Client.connect(**connect, data_converter=pydantic_data_converter)
+
+
+def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
+    """A worker that runs both processes and all their activities."""
+    bookings = BookingActivities(parts.bookings)
+    payments = PaymentActivities(parts.payments)
+    reservations = ReservationActivities(parts.reservations)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[BookingWorkflow, PaymentWorkflow],
+        activities=[
+            TermsActivities(terms(settings)).process_terms,
+            bookings.place_booking,
+            bookings.confirm_booking,
+            bookings.deny_booking,
+            bookings.cancel_booking,
+            bookings.expire_booking,
+            bookings.pay_booking,
+            bookings.reinstate_booking,
+            payments.receive_payment,
+            payments.apply_payment,
+            reservations.reserve_seats,
+            reservations.release_seats,
+            NotificationActivities(parts.notifier).notify_client,
+        ],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(
+                "activities", "eventstore", "pydantic", "ticketing"
+            )
+        ),
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        graceful_shutdown_timeout=SHUTDOWN,
+    )
+
+
+def view_subscription(parts: BoxOffice) -> Subscription[asyncpg.Connection]:
+    """The projection behind `views.booking`."""
+
+    async def project(tx: asyncpg.Connection, stored: StoredEvent) -> None:
+        await parts.views.project(tx, stored, BOOKING_CODEC.decode(stored))
+
+    return Subscription("booking-view", Category("booking"), ExactlyOnceEffect(project))
+
+
+def consumers(client: Client, settings: Settings, parts: BoxOffice) -> list[ConsumerOfOurs]:
+    """The views, and the process starter for bookings and for payments."""
+    starter = ProcessStarter(client, settings.task_queue, BOOKING_CODEC, PAYMENT_CODEC)
+    subscriptions: list[Subscription[asyncpg.Connection]] = [
+        view_subscription(parts),
+        Subscription(
+            "booking-process-starter", Category("booking"), AtLeastOnce(starter.on_booking_event)
+        ),
+        Subscription(
+            "payment-process-starter", Category("payment"), AtLeastOnce(starter.on_payment_event)
+        ),
+    ]
+    return [consumer(parts, subscription) for subscription in subscriptions]
+
+
+def consumer(parts: BoxOffice, of: Subscription[asyncpg.Connection]) -> ConsumerOfOurs:
+    """One member of a consumer."""
+    return Consumer(
+        of,
+        member=UUID(new_id()),
+        store=parts.store,
+        checkpoints=parts.checkpoints,
+        doorbell=parts.doorbell,
+    )
+
+
+def terms(settings: Settings) -> ProcessTerms:
+    return ProcessTerms(
+        confirmation_timeout=timedelta(seconds=settings.confirmation_timeout_seconds),
+        reminder_before=timedelta(seconds=settings.reminder_before_seconds),
+        expiry_grace=timedelta(seconds=settings.expiry_grace_seconds),
+    )
+
+
+async def unended_bookings(parts: BoxOffice) -> list[PlaceBooking]:
+    """The commands that bookings in no final state came from, to give each a process again."""
+    return [
+        await _placed(parts, booking_id)
+        for booking_id in await verification.unended_bookings(parts.pool)
+    ]
+
+
+async def _placed(parts: BoxOffice, booking_id: BookingId) -> PlaceBooking:
+    booking = await parts.bookings.read(StreamId(booking_stream(booking_id)))
+    assert booking is not None  # its id came from the log
+    return PlaceBooking(
+        booking_id=booking_id,
+        client_id=booking.client_id,
+        concert_id=booking.concert_id,
+        seats=booking.seats,
+    )
+
+
+async def verify_all(parts: BoxOffice) -> list[str]:
+    """Every broken promise of the log and of the business, a line each."""
+    found = [*await verify_log(parts.pool), *await verification.verify_business(parts.pool)]
+    return [str(each) for each in found]
+
+
+async def migrate_database(settings: Settings) -> list[str]:
+    """Brings the database's schemas forward; the names of the migrations that were missing."""
+    connection = await asyncpg.connect(str(settings.database_url))
+    try:
+        return list(await migrate(connection, MIGRATIONS))
+    finally:
+        await connection.close()

@@ -1,0 +1,83 @@
+"""Brings a database forward: each `NNNN_what.sql` once, in order, never changed afterwards."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from asyncpg import Connection
+
+from eventstore.errors import DefectError
+
+# Two migrators at once would both run the same file.
+LOCK = "SELECT pg_advisory_xact_lock(hashtext('public.migration'))"
+
+# Cannot live in a migration: it is what knows which migrations ran.
+CREATE_TABLE = """
+CREATE TABLE IF NOT EXISTS public.migration (
+  name text PRIMARY KEY,
+  checksum text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+
+APPLIED = "SELECT name, checksum FROM public.migration"
+
+# $1 name, $2 checksum
+RECORD = "INSERT INTO public.migration (name, checksum) VALUES ($1, $2)"
+
+_FILE_NAME = re.compile(r"\d{4}_\w+\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A file of SQL; its name is unique over all directories: `eventstore/0001_log.sql`."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return sha256(self.sql.encode()).hexdigest()
+
+
+async def migrate(connection: Connection, directories: Sequence[Path]) -> Sequence[str]:
+    """Apply what is missing, each file in a transaction of its own; returns the names applied.
+
+    Safe to call from several processes at once. Directories are applied one after the other.
+
+    Raises:
+        DefectError: a file that was applied has changed, or a new one sorts before an applied one.
+    """
+    migrations = [migration for directory in directories for migration in _read(directory)]
+    return [each.name for each in migrations if await _apply(connection, each)]
+
+
+def _read(directory: Path) -> Sequence[Migration]:
+    files = sorted(directory.resolve().glob("*.sql"))
+    numbers = [file.name[:4] for file in files]
+    if len(set(numbers)) < len(files) or not all(_FILE_NAME.fullmatch(file.name) for file in files):
+        raise DefectError(f"{directory}: migrations are NNNN_what.sql, each number once")
+    package = directory.resolve().parent.name
+    return [Migration(f"{package}/{file.name}", file.read_text("utf-8")) for file in files]
+
+
+async def _apply(connection: Connection, migration: Migration) -> bool:
+    async with connection.transaction(isolation="read_committed"):
+        await connection.execute(LOCK)
+        await connection.execute(CREATE_TABLE)
+        applied: dict[str, str] = {
+            row["name"]: row["checksum"] for row in await connection.fetch(APPLIED)
+        }
+        if migration.name in applied:
+            if applied[migration.name] != migration.checksum:
+                raise DefectError(f"{migration.name} changed after it was applied; add a new file")
+            return False
+        package = migration.name.partition("/")[0]
+        newest = max((name for name in applied if name.startswith(f"{package}/")), default="")
+        if newest > migration.name:
+            raise DefectError(f"{migration.name} comes too late: {newest} is applied already")
+        await connection.execute(migration.sql)
+        await connection.execute(RECORD, migration.name, migration.checksum)
+    return True

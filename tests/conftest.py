@@ -1,0 +1,156 @@
+"""One Postgres and one Temporal server for the whole session, started when a test asks for them.
+
+Every test gets a database and a namespace of its own, so ids may be plain constants.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import TimeSkipper
+
+from entrypoints.children import Home, claim
+from entrypoints.embedded import Postgres, TemporalServer, postgres, temporal_server
+from eventstore.postgres.migrate import migrate
+from tests.clock import Clock
+
+ROOT = Path(__file__).parents[1]
+MIGRATIONS = [ROOT / "eventstore" / "migrations", ROOT / "ticketing" / "migrations"]
+RETENTION = Duration(seconds=86_400)  # the shortest the server takes
+SEARCH_ATTRIBUTES = {
+    "ConcertId": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "ClientId": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+}
+T = TypeVar("T")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for server in ("postgres", "temporal"):
+            if server in getattr(item, "fixturenames", ()):
+                item.add_marker(server)
+
+
+@pytest.fixture(scope="session", name="postgres")
+def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with _running(tmp_path_factory.mktemp("postgres"), partial(postgres, durable=False)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", name="temporal")
+def _temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    with _running(
+        tmp_path_factory.mktemp("temporal"), partial(temporal_server, durable=False)
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> str:
+    """A migrated database to clone: nothing may stay connected to it."""
+    asyncio.run(_migrate(postgres.url("box_office")))
+    return "box_office"
+
+
+@pytest.fixture
+async def database(postgres: Postgres, template: str) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = f"test_{uuid4().hex}"
+    async with _connected(postgres.url("postgres")) as connection:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    yield postgres.url(name)
+    async with _connected(postgres.url("postgres")) as connection:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(database, min_size=1, max_size=20) as pool:
+        yield pool
+
+
+@pytest.fixture
+def clock(database: str) -> Clock:
+    """The clock of the test's database."""
+    return Clock(database)
+
+
+@pytest.fixture
+async def namespace(temporal: TemporalServer) -> str:
+    """A fresh namespace, with our search attributes."""
+    name = f"test-{uuid4().hex}"
+    client = await Client.connect(temporal.address)
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=RETENTION)
+    )
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace=name, search_attributes=SEARCH_ATTRIBUTES)
+    )
+    return name
+
+
+@pytest.fixture
+async def client(temporal: TemporalServer, namespace: str) -> Client:
+    """A client of the test's namespace; workflows it starts live in real time."""
+    return await Client.connect(
+        temporal.address, namespace=namespace, data_converter=pydantic_data_converter
+    )
+
+
+@pytest.fixture
+def task_queue(namespace: str) -> str:
+    """A task queue no other test uses."""
+    return namespace
+
+
+@pytest.fixture
+def env(client: Client) -> TimeSkipper:
+    """Moves the clock of workflows.
+
+    `env.fast_forward(handle, by)` works on any of the namespace. Those started through
+    `env.client` skip every wait by themselves, those started through `client` do not.
+    """
+    return TimeSkipper(client)
+
+
+@contextmanager
+def _running(
+    directory: Path, start: Callable[[Home], AbstractAsyncContextManager[T]]
+) -> Iterator[T]:
+    """Keeps a server up between two runs of a loop that no test sees."""
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[T]:
+        async with claim(directory) as home, start(home) as server:
+            yield server
+
+    with asyncio.Runner() as runner:
+        context = running()
+        yield runner.run(context.__aenter__())
+        runner.run(context.__aexit__(None, None, None))
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _migrate(url: str) -> None:
+    async with _connected(url) as connection:
+        await migrate(connection, MIGRATIONS)

@@ -1,0 +1,166 @@
+"""A stream is versions 1, 2, 3 ...; a command is recorded at most once."""
+
+import asyncio
+from dataclasses import asdict
+from uuid import uuid5
+
+import pytest
+
+from eventstore.api import (
+    AnyVersion,
+    Appended,
+    AppendResult,
+    Duplicate,
+    EventStore,
+    Exact,
+    Expected,
+    NoStream,
+    StreamExists,
+    VersionConflict,
+)
+from eventstore.errors import CommandIdReusedError
+from eventstore.slices import StreamId, slice_of
+from tests.log import METADATA, append, command, noted, numbers, stream, streams_in
+
+
+@pytest.mark.parametrize(
+    ("expected", "missing", "two_events"),
+    [
+        (NoStream(), True, False),
+        (Exact(0), True, False),
+        (Exact(1), False, False),
+        (Exact(2), False, True),
+        (Exact(3), False, False),
+        (StreamExists(), False, True),
+        (AnyVersion(), True, True),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 2])
+async def test_an_append_succeeds_only_at_the_expected_version(
+    log: EventStore, expected: Expected, missing: bool, two_events: bool, before: int
+) -> None:
+    if before:
+        await append(log, stream(), 1, events=before)
+    result = await log.append(stream(), command(2), noted(7), expected=expected, metadata=METADATA)
+    if two_events if before else missing:
+        assert isinstance(result, Appended)
+        assert result.versions == range(before + 1, before + 2)
+    else:
+        assert result == VersionConflict(actual=before)
+        assert len(await log.read_stream(stream())) == before
+
+
+async def test_events_come_back_as_they_were_appended(log: EventStore) -> None:
+    first = await append(log, stream(), 1, events=3)
+    await append(log, stream(), 2)
+    events = await log.read_stream(stream())
+    assert numbers(events) == [0, 1, 2, 0]
+    assert [event.version for event in events] == [1, 2, 3, 4]
+    assert [event.position for event in events] == [1, 2, 3, 4]
+    assert {event.slice for event in events} == {slice_of(stream())}
+    assert {(event.type, event.schema_version) for event in events} == {("Noted", 1)}
+    assert [event.metadata for event in events] == [METADATA] * 4
+    assert [event.command_id for event in events] == [command(1).id] * 3 + [command(2).id]
+    assert {event.recorded_at for event in events[:3]} == {first.recorded_at}
+    assert events[2].event_id == uuid5(command(1).id, f"{stream()}/2")
+    assert first.position == 3
+
+
+async def test_positions_count_over_all_streams_of_a_slice(log: EventStore) -> None:
+    one, other = streams_in(slice_of(stream()), 2)
+    await append(log, one, 1, events=2)
+    assert (await append(log, other, 2, events=2)).position == 4
+    assert (await append(log, one, 3)).position == 5
+
+
+async def test_an_append_of_nothing_is_an_error(log: EventStore) -> None:
+    with pytest.raises(ValueError, match="nothing to append"):
+        await log.append(stream(), command(), [], expected=AnyVersion(), metadata={})
+
+
+async def test_a_stream_of_an_unregistered_category_is_an_error(log: EventStore) -> None:
+    with pytest.raises(KeyError):
+        await append(log, StreamId("concert-1"), 1)
+
+
+async def test_loading_a_missing_stream_gives_the_clock(log: EventStore) -> None:
+    loaded = await log.load(stream(), command())
+    assert (loaded.version, list(loaded.events), list(loaded.already)) == (0, [], [])
+    assert loaded.now.tzinfo is not None
+
+
+async def test_loading_gives_every_event_and_the_commands_own(log: EventStore) -> None:
+    await append(log, stream(), 1)
+    await append(log, stream(), 2, events=2)
+    loaded = await log.load(stream(), command(2))
+    assert (loaded.version, len(loaded.events)) == (3, 3)
+    assert [event.version for event in loaded.already] == [2, 3]
+
+
+async def test_the_clock_runs_from_load_to_append_to_load(log: EventStore) -> None:
+    for number in range(3):
+        before = await log.load(stream(), command(number))
+        appended = await append(log, stream(), number)
+        after = await log.load(stream(), command(number))
+        assert before.now <= appended.recorded_at <= after.now
+
+
+def _fields(result: AppendResult) -> dict[str, object]:
+    return asdict(result)
+
+
+async def test_a_repeated_command_gets_the_first_answer(log: EventStore) -> None:
+    first = await append(log, stream(), 1, events=2)
+    await append(log, stream(), 2)
+    again = await log.append(
+        stream(), command(1), noted(9), expected=Exact(0), metadata={"other": "metadata"}
+    )
+    assert isinstance(again, Duplicate)
+    assert _fields(again) == _fields(first)
+    assert len(await log.read_stream(stream())) == 3
+
+
+async def test_a_command_sent_twenty_times_at_once_is_recorded_once(log: EventStore) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(
+                log.append(stream(), command(1), noted(1), expected=NoStream(), metadata=METADATA)
+            )
+            for _ in range(20)
+        ]
+    results = [task.result() for task in tasks]
+    assert sorted(type(result).__name__ for result in results) == ["Appended"] + ["Duplicate"] * 19
+    assert len({str(_fields(result)) for result in results}) == 1
+    assert len(await log.read_stream(stream())) == 1
+
+
+async def test_a_command_id_with_other_content_is_a_defect(log: EventStore) -> None:
+    await append(log, stream(), 1)
+    loaded = await log.load(stream(), command(1, content=2))
+    assert list(loaded.already) == []
+    with pytest.raises(CommandIdReusedError, match="booking-1"):
+        await log.append(
+            stream(), command(1, content=2), noted(1), expected=AnyVersion(), metadata={}
+        )
+
+
+async def test_a_command_id_belongs_to_its_stream(log: EventStore) -> None:
+    await append(log, stream(1), 1)
+    await append(log, stream(2), 1)
+    assert list((await log.load(stream(3), command(1))).already) == []
+
+
+@pytest.mark.parametrize("round_", range(3))
+async def test_of_many_writers_at_one_version_one_wins(log: EventStore, round_: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(
+                log.append(
+                    stream(round_), command(number), noted(number), expected=Exact(0), metadata={}
+                )
+            )
+            for number in range(32)
+        ]
+    results = [task.result() for task in tasks]
+    assert sum(isinstance(result, Appended) for result in results) == 1
+    assert sum(result == VersionConflict(actual=1) for result in results) == 31

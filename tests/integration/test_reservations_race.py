@@ -1,0 +1,92 @@
+"""Many bookings want the same seats at once."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import asyncpg
+import pytest
+
+from ticketing.ids import BookingId, ConcertId
+from ticketing.money import Money
+from ticketing.reservations.api import Concert, PriceZone, Refusal, Reserved, SeatsUnavailable
+from ticketing.reservations.postgres import PostgresReservations
+from ticketing.seats import Seat
+from ticketing.verification.postgres import verify_business
+
+CONCERT = ConcertId("concertA")
+PRICE = Money(amount_minor=500, currency="EUR")
+SEATS_PER_ROW = 50
+ON_SALE = Concert(
+    concert_id=CONCERT,
+    title="Chamber music",
+    starts_at=datetime(2030, 5, 4, 19, 30, tzinfo=UTC),
+    currency="EUR",
+    hold=timedelta(hours=6),
+    zones=(PriceZone(first_row=1, last_row=1, seats_per_row=SEATS_PER_ROW, price=PRICE),),
+)
+ROW = tuple(Seat(row=1, number=number) for number in range(1, SEATS_PER_ROW + 1))
+
+
+@pytest.fixture(autouse=True)
+async def _on_sale(pool: asyncpg.Pool) -> None:
+    await PostgresReservations(pool).add_concert(ON_SALE)
+
+
+async def reserve_at_once(
+    services: list[PostgresReservations], wanted: dict[BookingId, tuple[Seat, ...]]
+) -> dict[BookingId, Reserved | Refusal]:
+    async with asyncio.TaskGroup() as group:
+        calls = {
+            booking_id: group.create_task(
+                services[turn % len(services)].reserve(booking_id, 1, CONCERT, seats)
+            )
+            for turn, (booking_id, seats) in enumerate(wanted.items())
+        }
+    return {booking_id: call.result() for booking_id, call in calls.items()}
+
+
+async def test_of_200_overlapping_bookings_each_seat_goes_to_one(pool: asyncpg.Pool) -> None:
+    random = Random(7)  # unsorted on purpose: the service has to sort
+    wanted = {BookingId(f"b{one}"): tuple(random.sample(ROW, 10)) for one in range(200)}
+    service = PostgresReservations(pool)
+    answers = await reserve_at_once([service], wanted)
+    winners = [one for one, answer in answers.items() if isinstance(answer, Reserved)]
+    assert winners
+    sold = Counter(seat for one in winners for seat in wanted[one])
+    assert set(sold.values()) == {1}
+    held = {one.seat: one.booking_id for one in await service.seats(CONCERT) if one.booking_id}
+    assert held == {seat: one for one in winners for seat in wanted[one]}
+    for one, answer in answers.items():
+        if isinstance(answer, SeatsUnavailable):  # others of its seats may have been sold later
+            assert answer.seats
+            assert set(answer.seats) <= set(wanted[one]) & set(sold)
+        else:
+            assert isinstance(answer, Reserved)
+    assert await verify_business(pool) == ()
+
+
+async def test_fault_10_two_service_instances_cannot_sell_one_seat(
+    pool: asyncpg.Pool, database: str
+) -> None:
+    async with asyncpg.create_pool(database, min_size=1, max_size=10) as other:
+        services = [PostgresReservations(pool), PostgresReservations(other)]
+        wanted = {BookingId(f"b{one}"): ROW[:2] for one in range(20)}
+        answers = list((await reserve_at_once(services, wanted)).values())
+    assert sum(isinstance(answer, Reserved) for answer in answers) == 1
+    assert answers.count(SeatsUnavailable(seats=ROW[:2])) == 19
+
+
+async def test_without_the_constraint_a_seat_is_held_twice_and_verification_says_so(
+    pool: asyncpg.Pool,
+) -> None:
+    await pool.execute("ALTER TABLE reservations.hold DROP CONSTRAINT hold_one_per_seat")
+    service = PostgresReservations(pool)
+    wanted = {BookingId("ann"): ROW[:1], BookingId("ben"): ROW[:1]}
+    answers = await reserve_at_once([service], wanted)
+    assert all(isinstance(answer, Reserved) for answer in answers.values())
+    missing, twice = await verify_business(pool)
+    assert missing.check == "seat_constraint_missing"
+    assert twice.check == "seat_held_twice"
+    assert twice.booking_ids == ("ann", "ben")

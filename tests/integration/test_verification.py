@@ -1,0 +1,174 @@
+"""Each planted corruption is found; a clean database stays clean."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+import asyncpg
+import pytest
+
+from eventstore.api import AnyVersion, CommandRef, NewEvent
+from eventstore.postgres.log import PostgresEventStore
+from eventstore.slices import StreamId
+from ticketing.ids import BookingId, ConcertId
+from ticketing.money import Money
+from ticketing.reservations.api import Concert, PriceZone
+from ticketing.reservations.postgres import PostgresReservations
+from ticketing.seats import Seat
+from ticketing.verification.postgres import verify_business
+
+CONCERT, B1 = ConcertId("concertA"), BookingId("b1")
+SEAT = Seat(row=1, number=1)
+PRICE = Money(amount_minor=500, currency="EUR")
+ON_SALE = Concert(
+    concert_id=CONCERT,
+    title="Chamber music",
+    starts_at=datetime(2030, 5, 4, 19, 30, tzinfo=UTC),
+    currency="EUR",
+    hold=None,
+    zones=(PriceZone(first_row=1, last_row=1, seats_per_row=5, price=PRICE),),
+)
+EUR_5 = {"amount_minor": 500, "currency": "EUR"}
+EUR_4 = {"amount_minor": 400, "currency": "EUR"}
+PLACED = ("BookingPlaced", {"concert_id": "concertA", "seats": [{"row": 1, "number": 1}]})
+CONFIRMED = ("BookingConfirmed", {"total": EUR_5})
+PAID = ("BookingPaid", {"payment_id": "p1", "amount": EUR_5})
+SETTLED: tuple[str, dict[str, object]] = ("BookingSettled", {})
+EXPIRED: tuple[str, dict[str, object]] = ("BookingExpired", {})
+CANCELLED: tuple[str, dict[str, object]] = ("BookingCancelled", {})
+RECEIVED = ("PaymentReceived", {"booking_id": "b1", "amount": EUR_5})
+RECEIVED_LESS = ("PaymentReceived", {"booking_id": "b1", "amount": EUR_4})
+APPLIED = ("PaymentApplied", {"booking_id": "b1"})
+REQUESTED: tuple[str, dict[str, object]] = ("PaymentRefundRequested", {})
+REFUNDED: tuple[str, dict[str, object]] = ("PaymentRefunded", {})
+SOLD = (PLACED, CONFIRMED, PAID, SETTLED)
+VIEW = """
+INSERT INTO views.booking (booking_id, client_id, concert_id, seats, tickets, status, placed_at,
+                           version)
+VALUES ('b1', 'ann', 'concertA', '[]', '[]', $1, es.now(), $2)
+"""
+PASSED = """
+INSERT INTO es.checkpoint (consumer, generation, slice, position)
+SELECT 'booking-view', 1, slice, max(position) FROM es.event GROUP BY slice
+"""
+
+
+async def log(pool: asyncpg.Pool, stream: str, *events: tuple[str, object]) -> None:
+    """Write a history past every rule."""
+    command = CommandRef(id=uuid5(UUID(int=0), stream), hash=UUID(int=0))
+    new = [NewEvent(type=name, schema_version=1, data=json.dumps(data)) for name, data in events]
+    await PostgresEventStore(pool).append(
+        StreamId(stream), command, new, expected=AnyVersion(), metadata={}
+    )
+
+
+async def found(pool: asyncpg.Pool) -> Sequence[str]:
+    return [finding.check for finding in await verify_business(pool)]
+
+
+@pytest.fixture(autouse=True)
+async def _reserved(pool: asyncpg.Pool) -> None:
+    service = PostgresReservations(pool)
+    await service.add_concert(ON_SALE)
+    await service.reserve(B1, 1, CONCERT, (SEAT,))
+
+
+async def test_a_sold_a_reinstated_and_a_refunded_booking_are_clean(pool: asyncpg.Pool) -> None:
+    reinstated: tuple[str, object] = ("BookingReinstated", {})
+    await log(pool, "booking-b1", PLACED, CONFIRMED, EXPIRED, reinstated, PAID, SETTLED)
+    await log(pool, "payment-p1", RECEIVED, APPLIED)
+    await log(pool, "payment-p2", RECEIVED, REQUESTED, REFUNDED)
+    await pool.execute(VIEW, "settled", 6)
+    await pool.execute(PASSED)
+    assert await found(pool) == []
+
+
+@pytest.mark.parametrize("ending", ["BookingDenied", "BookingCancelled", "BookingExpired"])
+async def test_an_ended_booking_that_holds_a_seat_is_found(pool: asyncpg.Pool, ending: str) -> None:
+    await log(pool, "booking-b1", PLACED, CONFIRMED, (ending, {}))
+    (finding,) = await verify_business(pool)
+    assert finding.check == "seat_not_released"
+    assert finding.booking_ids == ("b1",)
+    assert finding.events[-1] == f"booking-b1 3 {ending}"
+
+
+@pytest.mark.parametrize("history", [(PLACED, CONFIRMED), SOLD])
+async def test_a_booking_without_its_seats_is_found(
+    pool: asyncpg.Pool, history: tuple[tuple[str, object], ...]
+) -> None:
+    await log(pool, "booking-b1", *history)
+    if history == SOLD:
+        await log(pool, "payment-p1", RECEIVED, APPLIED)
+    assert await found(pool) == []
+    await PostgresReservations(pool).release(B1, 1)
+    assert await found(pool) == ["seats_not_held"]
+
+
+async def test_a_booking_that_holds_more_than_its_seats_is_found(pool: asyncpg.Pool) -> None:
+    await log(pool, "booking-b1", PLACED, CONFIRMED)
+    await PostgresReservations(pool).reserve(B1, 2, CONCERT, (Seat(row=1, number=2),))
+    assert await found(pool) == ["seats_not_held"]
+
+
+async def test_a_booking_that_ended_twice_is_found(pool: asyncpg.Pool) -> None:
+    await log(pool, "booking-b1", PLACED, CONFIRMED, EXPIRED, CANCELLED)
+    await PostgresReservations(pool).release(B1, 1)
+    assert await found(pool) == ["ended_twice"]
+
+
+@pytest.mark.parametrize(
+    ("status", "version", "differs"),
+    [
+        ("confirmed", 2, False),
+        ("awaiting_confirmation", 1, False),  # it lags
+        ("settled", 2, True),
+        ("confirmed", 1, True),
+        ("confirmed", 3, True),
+    ],
+)
+async def test_a_view_is_compared_with_the_log_up_to_its_version(
+    pool: asyncpg.Pool, status: str, version: int, *, differs: bool
+) -> None:
+    await log(pool, "booking-b1", PLACED, CONFIRMED)
+    await pool.execute(VIEW, status, version)
+    assert await found(pool) == ["view_differs"] * differs
+
+
+async def test_an_event_missing_in_the_view_is_found_once_the_projection_passed_it(
+    pool: asyncpg.Pool,
+) -> None:
+    await log(pool, "booking-b1", PLACED)
+    assert await found(pool) == []
+    await pool.execute(PASSED)
+    assert await found(pool) == ["view_differs"]
+
+
+@pytest.mark.parametrize("events", [(RECEIVED,), (RECEIVED, REQUESTED)])
+async def test_money_that_is_neither_applied_nor_refunded_is_found(
+    pool: asyncpg.Pool, events: tuple[tuple[str, object], ...]
+) -> None:
+    await log(pool, "booking-b1", PLACED, CONFIRMED)
+    await log(pool, "payment-p1", *events)
+    (finding,) = await verify_business(pool)
+    assert (finding.check, finding.payment_ids) == ("payment_open", ("p1",))
+
+
+@pytest.mark.parametrize(
+    ("booking", "payment"),
+    [
+        (SOLD, (RECEIVED_LESS, APPLIED)),
+        (SOLD, (RECEIVED, REQUESTED, REFUNDED)),
+        (SOLD, (RECEIVED, APPLIED, REQUESTED)),
+        ((PLACED, CONFIRMED), (RECEIVED, APPLIED)),
+        ((PLACED, CONFIRMED, PAID), (RECEIVED, APPLIED)),
+    ],
+)
+async def test_money_applied_where_it_does_not_belong_is_found(
+    pool: asyncpg.Pool,
+    booking: tuple[tuple[str, object], ...],
+    payment: tuple[tuple[str, object], ...],
+) -> None:
+    await log(pool, "booking-b1", *booking)
+    await log(pool, "payment-p1", *payment)
+    assert await found(pool) == ["payment_misapplied"]

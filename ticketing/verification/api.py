@@ -1,0 +1,30 @@
+"""What is wrong with the business as a whole, by the tables alone."""
+
+from typing import Literal
+
+from ticketing.ids import BookingId, PaymentId
+from ticketing.value import Value
+
+Check = Literal[
+    "seat_constraint_missing",
+    "seat_held_twice",
+    "seat_not_released",
+    "seats_not_held",
+    "ended_twice",
+    "view_differs",
+    "payment_open",
+    "payment_misapplied",
+]
+
+
+class Finding(Value):
+    """A broken promise and what the log says about it: `booking-b1 2 BookingConfirmed`.
+
+    A step under way looks broken for a moment; on a running system ask twice.
+    """
+
+    check: Check
+    booking_ids: tuple[BookingId, ...]
+    payment_ids: tuple[PaymentId, ...]
+    what: str
+    events: tuple[str, ...]

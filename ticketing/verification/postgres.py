@@ -1,0 +1,175 @@
+"""Checks the promises over the whole database, by SQL and not by the rules that are checked."""
+
+from asyncpg import Pool, Record
+from asyncpg.pool import PoolConnectionProxy
+
+from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.verification.api import Check, Finding
+
+UNENDED = """
+SELECT booking_id
+  FROM verification.booking
+ WHERE status IN ('awaiting_confirmation', 'confirmed')
+ ORDER BY booking_id
+"""
+
+SEAT_CONSTRAINT_MISSING = """
+SELECT ARRAY[]::text[] AS booking_ids, ARRAY[]::text[] AS payment_ids,
+       'reservations.hold lets two bookings hold one seat' AS what
+ WHERE NOT EXISTS (
+         SELECT FROM pg_index i
+          WHERE i.indrelid = 'reservations.hold'::regclass
+            AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+            AND (SELECT array_agg(a.attname::text ORDER BY a.attname)
+                   FROM pg_attribute a
+                  WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey))
+                = ARRAY['concert_id', 'seat_number', 'seat_row'])
+"""
+
+SEAT_HELD_TWICE = """
+SELECT array_agg(DISTINCT p.booking_id) AS booking_ids, ARRAY[]::text[] AS payment_ids,
+       format('%s %s-%s is held by %s reservations', p.concert_id, p.seat_row, p.seat_number,
+              count(*)) AS what
+  FROM verification.promised_seat p
+ GROUP BY p.concert_id, p.seat_row, p.seat_number
+HAVING count(*) > 1
+ ORDER BY p.concert_id, p.seat_row, p.seat_number
+"""
+
+SEAT_NOT_RELEASED = """
+SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
+       format('%s, and still holds %s', b.status, h.seats) AS what
+  FROM verification.booking b
+  JOIN verification.held_seats h USING (booking_id)
+ WHERE b.status IN ('denied', 'cancelled', 'expired')
+ ORDER BY b.booking_id
+"""
+
+SEATS_NOT_HELD = """
+SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
+       format('%s, and holds %s', b.status, coalesce(h.seats::text, 'nothing')) AS what
+  FROM verification.booking b
+  LEFT JOIN verification.held_seats h USING (booking_id)
+ WHERE b.status IN ('confirmed', 'settled')
+   AND h.seats IS DISTINCT FROM (
+         SELECT jsonb_agg(jsonb_build_array(b.concert_id, s."row", s.number)
+                          ORDER BY s."row", s.number)
+           FROM jsonb_to_recordset(b.seats) AS s ("row" integer, number integer))
+ ORDER BY b.booking_id
+"""
+
+ENDED_TWICE = """
+SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
+       format('ended %s times', b.endings) AS what
+  FROM verification.booking b
+ WHERE b.endings > 1
+ ORDER BY b.booking_id
+"""
+
+# A row is compared with the log up to its own version, so lag is no finding; an event that the
+# projection's checkpoint has passed must be in it.
+VIEW_DIFFERS = """
+SELECT ARRAY[booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
+       format('the view says %s at version %s, the log %s at %s',
+              coalesce(v.status, 'nothing'), coalesce(v.version, 0), b.status, b.version) AS what
+  FROM verification.booking b
+  FULL JOIN views.booking v USING (booking_id)
+ WHERE v.version > coalesce(b.version, 0)
+    OR v.status <> (
+         SELECT e.status
+           FROM verification.booking_event e
+          WHERE e.booking_id = v.booking_id AND e.version <= v.version AND e.status IS NOT NULL
+          ORDER BY e.version DESC
+          LIMIT 1)
+    OR coalesce(v.version, 0) < b.version AND EXISTS (
+         SELECT
+           FROM es.checkpoint c
+          WHERE c.consumer = 'booking-view'
+            AND c.slice = b.slice AND c.position >= b.position)
+ ORDER BY booking_id
+"""
+
+PAYMENT_OPEN = """
+SELECT ARRAY[p.booking_id] AS booking_ids, ARRAY[p.payment_id] AS payment_ids,
+       CASE WHEN p.refund_requested THEN 'the refund is requested, and not made'
+            ELSE 'received, and neither applied nor refunded' END AS what
+  FROM verification.payment p
+ WHERE NOT p.applied AND NOT p.refunded
+ ORDER BY p.payment_id
+"""
+
+PAYMENT_MISAPPLIED = """
+SELECT ARRAY[booking_id] AS booking_ids, ARRAY[payment_id] AS payment_ids,
+       CASE WHEN p.refund_requested THEN 'applied, and refunded as well'
+            WHEN b.status IS NULL THEN 'applied to a booking that it does not pay'
+            WHEN p.amount IS NULL THEN 'pays a booking, and is not applied to it'
+            WHEN b.status <> 'settled' THEN 'applied to a booking that is ' || b.status
+            ELSE format('%s for a booking of %s', p.amount, b.total) END AS what
+  FROM (SELECT booking_id, payment_id, amount, refund_requested
+          FROM verification.payment
+         WHERE applied) AS p
+  FULL JOIN (SELECT booking_id, payment_id, status, total
+               FROM verification.booking
+              WHERE payment_id IS NOT NULL) AS b USING (booking_id, payment_id)
+ WHERE p.refund_requested IS DISTINCT FROM false
+    OR b.status IS DISTINCT FROM 'settled'
+    OR p.amount IS DISTINCT FROM b.total
+ ORDER BY payment_id
+"""
+
+# $1 streams
+EVENTS = """
+SELECT stream_id, format('%s %s %s', stream_id, version, event_type) AS event
+  FROM es.event
+ WHERE stream_id = ANY ($1)
+ ORDER BY stream_id, version
+"""
+
+CHECKS: dict[Check, str] = {
+    "seat_constraint_missing": SEAT_CONSTRAINT_MISSING,
+    "seat_held_twice": SEAT_HELD_TWICE,
+    "seat_not_released": SEAT_NOT_RELEASED,
+    "seats_not_held": SEATS_NOT_HELD,
+    "ended_twice": ENDED_TWICE,
+    "view_differs": VIEW_DIFFERS,
+    "payment_open": PAYMENT_OPEN,
+    "payment_misapplied": PAYMENT_MISAPPLIED,
+}
+
+
+async def unended_bookings(pool: Pool) -> tuple[BookingId, ...]:
+    """The bookings that are in no final state: each needs a process."""
+    return tuple(row["booking_id"] for row in await pool.fetch(UNENDED))
+
+
+async def verify_business(pool: Pool) -> tuple[Finding, ...]:
+    """Every broken promise, as of one instant; reads the whole log, so not for every minute."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        found = [(check, row) for check in CHECKS for row in await connection.fetch(CHECKS[check])]
+        streams = {stream for _, row in found for stream in _streams(row)}
+        events = await _events(connection, streams)
+    return tuple(
+        Finding(
+            check=check,
+            booking_ids=tuple(row["booking_ids"]),
+            payment_ids=tuple(row["payment_ids"]),
+            what=row["what"],
+            events=tuple(event for stream in _streams(row) for event in events.get(stream, ())),
+        )
+        for check, row in found
+    )
+
+
+async def _events(connection: PoolConnectionProxy, streams: set[str]) -> dict[str, list[str]]:
+    events: dict[str, list[str]] = {}
+    for row in await connection.fetch(EVENTS, list(streams)):
+        events.setdefault(row["stream_id"], []).append(row["event"])
+    return events
+
+
+def _streams(row: Record) -> list[str]:
+    bookings = [booking_stream(booking_id) for booking_id in row["booking_ids"]]
+    return bookings + [payment_stream(payment_id) for payment_id in row["payment_ids"]]

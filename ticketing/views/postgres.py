@@ -1,0 +1,167 @@
+"""The views in Postgres, in the schema `views`."""
+
+from asyncpg import Connection, Pool, Record
+from asyncpg.pool import PoolConnectionProxy
+
+from eventstore.api import StoredEvent
+from ticketing.booking.events import BookingEvent
+from ticketing.booking.state import BookingStatus
+from ticketing.ids import BookingId, ClientId, ConcertId
+from ticketing.money import Money
+from ticketing.seats import Seat
+from ticketing.views.api import BookingView, SeatMapEntry
+from ticketing.views.projection import project
+
+# $1 booking
+BOOKING = "SELECT to_jsonb(b) AS view FROM views.booking b WHERE b.booking_id = $1"
+
+# $1 client, $2 limit, $3 before
+BY_CLIENT = """
+SELECT to_jsonb(b) AS view
+  FROM views.booking b
+ WHERE b.client_id = $1
+   AND (b.placed_at, b.booking_id) < (
+         CASE WHEN $3::text IS NULL THEN 'infinity'
+              ELSE (SELECT placed_at FROM views.booking WHERE booking_id = $3) END,
+         coalesce($3, ''))
+ ORDER BY b.placed_at DESC, b.booking_id DESC
+ LIMIT $2
+"""
+
+# $1 concert, $2 limit, $3 before
+BY_CONCERT = """
+SELECT to_jsonb(b) AS view
+  FROM views.booking b
+ WHERE b.concert_id = $1
+   AND (b.placed_at, b.booking_id) < (
+         CASE WHEN $3::text IS NULL THEN 'infinity'
+              ELSE (SELECT placed_at FROM views.booking WHERE booking_id = $3) END,
+         coalesce($3, ''))
+ ORDER BY b.placed_at DESC, b.booking_id DESC
+ LIMIT $2
+"""
+
+# $1 concert, $2 limit, $3 before, $4 status
+BY_CONCERT_AND_STATUS = """
+SELECT to_jsonb(b) AS view
+  FROM views.booking b
+ WHERE b.concert_id = $1
+   AND b.status = $4
+   AND (b.placed_at, b.booking_id) < (
+         CASE WHEN $3::text IS NULL THEN 'infinity'
+              ELSE (SELECT placed_at FROM views.booking WHERE booking_id = $3) END,
+         coalesce($3, ''))
+ ORDER BY b.placed_at DESC, b.booking_id DESC
+ LIMIT $2
+"""
+
+# The clock is read once, in a subquery: a volatile function in the condition rules out the index.
+# $1 limit
+OVERDUE = """
+SELECT to_jsonb(b) AS view
+  FROM views.booking b
+ WHERE b.status = 'confirmed'
+   AND b.expires_at <= (SELECT es.now())
+ ORDER BY b.expires_at, b.booking_id
+ LIMIT $1
+"""
+
+# $1 concert
+SEAT_MAP = """
+SELECT s.seat_row, s.seat_number, s.price_minor, c.currency, h.booking_id,
+       CASE WHEN h.booking_id IS NULL THEN 'free'
+            WHEN b.status = 'settled' THEN 'sold'
+            ELSE 'held' END AS state
+  FROM reservations.seat s
+  JOIN reservations.concert c USING (concert_id)
+  LEFT JOIN reservations.hold h USING (concert_id, seat_row, seat_number)
+  LEFT JOIN views.booking b ON b.booking_id = h.booking_id
+ WHERE s.concert_id = $1
+ ORDER BY s.seat_row, s.seat_number
+"""
+
+# Stripped, because a JSON null in a jsonb column is not NULL.
+# $1 the view as JSON
+PUT = """
+INSERT INTO views.booking AS b
+       (booking_id, client_id, concert_id, seats, tickets, total, status, reason, placed_at,
+        confirmed_at, expires_at, settled_at, ended_at, payment_id, version)
+SELECT booking_id, client_id, concert_id, seats, tickets, total, status, reason, placed_at,
+       confirmed_at, expires_at, settled_at, ended_at, payment_id, version
+  FROM jsonb_populate_record(NULL::views.booking, jsonb_strip_nulls($1::jsonb))
+    ON CONFLICT (booking_id) DO UPDATE
+   SET tickets = excluded.tickets, total = excluded.total, status = excluded.status,
+       reason = excluded.reason, confirmed_at = excluded.confirmed_at,
+       expires_at = excluded.expires_at, settled_at = excluded.settled_at,
+       ended_at = excluded.ended_at, payment_id = excluded.payment_id, version = excluded.version
+ WHERE b.version < excluded.version
+"""
+
+CLEAR = "DELETE FROM views.booking"  # not TRUNCATE, which would keep readers waiting
+
+
+class PostgresBookingViews:
+    """`BookingViews`, and what its projection writes."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def booking(self, booking_id: BookingId) -> BookingView | None:
+        row = await self._pool.fetchrow(BOOKING, booking_id)
+        return _view(row) if row else None
+
+    async def by_client(
+        self, client_id: ClientId, *, limit: int, before: BookingId | None = None
+    ) -> tuple[BookingView, ...]:
+        return tuple(map(_view, await self._pool.fetch(BY_CLIENT, client_id, limit, before)))
+
+    async def by_concert(
+        self,
+        concert_id: ConcertId,
+        status: BookingStatus | None,
+        *,
+        limit: int,
+        before: BookingId | None = None,
+    ) -> tuple[BookingView, ...]:
+        if status is None:
+            rows = await self._pool.fetch(BY_CONCERT, concert_id, limit, before)
+        else:
+            rows = await self._pool.fetch(BY_CONCERT_AND_STATUS, concert_id, limit, before, status)
+        return tuple(map(_view, rows))
+
+    async def overdue(self, *, limit: int) -> tuple[BookingView, ...]:
+        return tuple(map(_view, await self._pool.fetch(OVERDUE, limit)))
+
+    async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
+        return tuple(map(_entry, await self._pool.fetch(SEAT_MAP, concert_id)))
+
+    async def project(
+        self, tx: Connection | PoolConnectionProxy, stored: StoredEvent, event: BookingEvent
+    ) -> None:
+        """Bring the row of the event's booking forward, in the transaction of the checkpoint.
+
+        Raises:
+            DefectError: the event cannot follow what the row has seen.
+        """
+        booking_id = BookingId(stored.stream.partition("-")[2])
+        row = await tx.fetchrow(BOOKING, booking_id)
+        before = _view(row) if row else None
+        view = project(before, booking_id, event, stored.version, stored.recorded_at)
+        await tx.execute(PUT, view.model_dump_json())
+
+    async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
+        """Forget everything, for a rebuild in the same transaction as the checkpoints' reset."""
+        await tx.execute(CLEAR)
+
+
+def _view(row: Record) -> BookingView:
+    return BookingView.model_validate_json(row["view"])
+
+
+def _entry(row: Record) -> SeatMapEntry:
+    return SeatMapEntry(
+        seat=Seat(row=row["seat_row"], number=row["seat_number"]),
+        price=Money(amount_minor=row["price_minor"], currency=row["currency"]),
+        state=row["state"],
+        booking_id=row["booking_id"],
+    )

@@ -1,0 +1,313 @@
+"""The booking process: reserve, confirm or deny, wait for the money, settle, cancel or expire.
+
+Every step is safe to repeat; the entity decides every race, this class only asks.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Literal
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState
+from temporalio.exceptions import TimeoutError as TimedOut
+
+from activities.bookings import BookingAccepted, BookingActivities, BookingAnswer
+from activities.notifications import NotificationActivities
+from activities.reservations import ReleaseSeats, ReservationActivities, ReserveSeats
+from activities.terms import TermsActivities
+from ticketing.booking.commands import (
+    CancelBooking,
+    ConfirmBooking,
+    DenyBooking,
+    ExpireBooking,
+    PlaceBooking,
+)
+from ticketing.booking.rejections import BookingRejection, TooEarlyToExpire
+from ticketing.booking.state import BookingStatus
+from ticketing.money import Money
+from ticketing.notifications.api import Notification, NotificationKind
+from ticketing.process import CancelAnswer, Decision, ProcessTerms
+from ticketing.reservations.api import Refusal, Reserved, denial_reason
+from ticketing.seats import Ticket
+from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, RESERVATION
+from workflows.messages import BookingOutcome, BookingProgress, CancelRequest, Settled
+
+ATTEMPT = 1  # of the reservation; a late payment's reinstatement makes another
+RE_ARM_FIRST = timedelta(seconds=1)  # the pauses when the database says it is too early to expire,
+RE_ARM_MAX = timedelta(minutes=1)  # doubling, so that clocks far apart cost few timers
+STATUS_IN_REJECTION: dict[str, BookingStatus] = {
+    "BookingIsDenied": "denied",
+    "BookingIsCancelled": "cancelled",
+    "BookingIsExpired": "expired",
+    "BookingIsAlreadySettled": "settled",
+}
+
+
+@workflow.defn
+class BookingWorkflow:
+    @workflow.init
+    def __init__(self, request: PlaceBooking) -> None:
+        self._request = request
+        self._waiting_for = "its place in the log"
+        self._total: Money | None = None
+        self._expires_at: datetime | None = None
+        self._decision: Decision | None = None
+        self._cancellation: CancelRequest | None = None
+        self._settled = False
+        self._outcome: BookingOutcome | None = None
+
+    @workflow.run
+    async def run(self, request: PlaceBooking) -> BookingOutcome:
+        """From the request to the end of the booking."""
+        try:
+            self._outcome = await self._book(request)
+        except asyncio.CancelledError:  # "Request Cancellation" in the Web UI
+            cancellation = CancelRequest(reason="process cancelled", cancelled_by="operator")
+            self._outcome = await self._cancel(cancellation)
+        workflow.set_current_details(f"Ended: **{self._outcome.status}**")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._outcome
+
+    async def _book(self, request: PlaceBooking) -> BookingOutcome:
+        terms = await workflow.execute_local_activity_method(
+            TermsActivities.process_terms, **ENTITY_COMMAND
+        )
+        placed = await workflow.execute_local_activity_method(
+            BookingActivities.place_booking, request, **ENTITY_COMMAND
+        )
+        if not isinstance(placed, BookingAccepted):
+            return self._reject(placed)
+
+        reservation = await self._reserve(terms.confirmation_timeout)
+        if self._cancellation:
+            return await self._cancel(self._cancellation)
+        if not isinstance(reservation, Reserved):
+            return await self._deny(reservation)
+
+        confirmed = await self._confirm(reservation)
+        if not isinstance(confirmed, BookingAccepted) or confirmed.status != "confirmed":
+            return await self._close(confirmed)
+        return await self._until_paid(reservation.expires_at, terms)
+
+    async def _until_paid(self, expires_at: datetime | None, terms: ProcessTerms) -> BookingOutcome:
+        self._say("payment", until=expires_at)
+        remind_at = expires_at and expires_at - terms.reminder_before
+        if (
+            remind_at
+            and remind_at > workflow.now()
+            and not await self._woken(until=remind_at, summary="remind the client to pay")
+        ):
+            await self._tell("payment_reminder")
+
+        deadline = expires_at and expires_at + terms.expiry_grace
+        pause = RE_ARM_FIRST
+        while not await self._woken(until=deadline, summary="the booking expires"):
+            expired = await self._expire()
+            if not isinstance(expired, TooEarlyToExpire):
+                return await self._close(expired)
+            deadline = workflow.now() + pause  # the database's clock is behind this one
+            pause = min(2 * pause, RE_ARM_MAX)
+
+        if self._settled or not self._cancellation:
+            return self._ended("settled")
+        return await self._cancel(self._cancellation)
+
+    async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
+        """The service's answer; None without one in time, or when a cancel came first."""
+        self._say("the reservation of its seats")
+        reserving = workflow.start_activity_method(
+            ReservationActivities.reserve_seats,
+            ReserveSeats(
+                booking_id=self._request.booking_id,
+                attempt=ATTEMPT,
+                concert_id=self._request.concert_id,
+                seats=self._request.seats,
+            ),
+            schedule_to_close_timeout=within,
+            summary=f"reserve {_listed(self._request)}",
+            **RESERVATION,
+        )
+        await workflow.wait_condition(lambda: reserving.done() or self._cancellation is not None)
+        if not reserving.done():
+            reserving.cancel()  # if it arrives after the release, the tombstone refuses it
+            return None
+        try:
+            return await reserving
+        except ActivityError as error:
+            if error.retry_state == RetryState.TIMEOUT or isinstance(error.cause, TimedOut):
+                return None
+            raise  # a defect: the workflow fails visibly, the booking stays as it is
+
+    async def _confirm(self, reserved: Reserved) -> BookingAnswer:
+        answer = await workflow.execute_local_activity_method(
+            BookingActivities.confirm_booking,
+            ConfirmBooking(
+                booking_id=self._request.booking_id,
+                tickets=reserved.tickets,
+                expires_at=reserved.expires_at,
+            ),
+            **ENTITY_COMMAND,
+        )
+        if isinstance(answer, BookingAccepted):
+            self._total, self._expires_at = answer.total, reserved.expires_at
+            self._decide(answer.status, tickets=reserved.tickets)
+            await self._tell("settled" if answer.status == "settled" else "confirmed")
+        return answer
+
+    async def _deny(self, refusal: Refusal | None) -> BookingOutcome:
+        reason = denial_reason(refusal) if refusal else "reservation_timed_out"
+        answer = await workflow.execute_local_activity_method(
+            BookingActivities.deny_booking,
+            DenyBooking(booking_id=self._request.booking_id, reason=reason),
+            **ENTITY_COMMAND,
+        )
+        # a refused reservation holds nothing; one that timed out may have been made after all
+        return await self._close(answer, holds_seats=refusal is None)
+
+    async def _expire(self) -> BookingAnswer:
+        return await workflow.execute_local_activity_method(
+            BookingActivities.expire_booking,
+            ExpireBooking(booking_id=self._request.booking_id),
+            **ENTITY_COMMAND,
+        )
+
+    async def _cancel(self, request: CancelRequest) -> BookingOutcome:
+        answer = await workflow.execute_local_activity_method(
+            BookingActivities.cancel_booking,
+            CancelBooking(
+                booking_id=self._request.booking_id,
+                reason=request.reason,
+                cancelled_by=request.cancelled_by,
+            ),
+            **ENTITY_COMMAND,
+        )
+        return await self._close(answer)
+
+    async def _close(self, answer: BookingAnswer, *, holds_seats: bool = True) -> BookingOutcome:
+        """The booking is over: give its seats back, unless they are bought, and tell the client."""
+        status = _status(answer)
+        reason = answer.reason if isinstance(answer, BookingAccepted) else None
+        self._decide(status, reason=reason)
+        if status in ("denied", "cancelled", "expired"):
+            if holds_seats:
+                await self._release()
+            await self._tell(status, reason=reason)
+        return self._ended(status, reason)
+
+    async def _release(self) -> None:
+        self._say("the release of its seats")
+        await workflow.execute_activity_method(
+            ReservationActivities.release_seats,
+            ReleaseSeats(booking_id=self._request.booking_id, attempt=ATTEMPT),
+            summary=f"release {_listed(self._request)}",
+            **RESERVATION,
+        )
+
+    async def _tell(self, kind: NotificationKind, *, reason: str | None = None) -> None:
+        notification = Notification(
+            kind=kind,
+            about=self._request.booking_id,
+            booking_id=self._request.booking_id,
+            client_id=self._request.client_id,
+            seats=self._request.seats,
+            total=self._total,
+            expires_at=self._expires_at,
+            reason=reason,
+        )
+        try:
+            await workflow.execute_local_activity_method(
+                NotificationActivities.notify_client, notification, **NOTIFICATION
+            )
+        except FailureError as failure:  # never fails the process
+            workflow.logger.warning("client not told: %s", failure)
+
+    async def _woken(self, *, until: datetime | None, summary: str) -> bool:
+        """Wait for the money or a cancel; False if the instant came first."""
+        timeout = None if until is None else max(until - workflow.now(), timedelta(0))
+        try:
+            await workflow.wait_condition(
+                lambda: self._settled or self._cancellation is not None,
+                timeout=timeout,
+                timeout_summary=summary,
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    def _reject(self, rejection: BookingRejection) -> BookingOutcome:
+        self._decision = Decision(
+            booking_id=self._request.booking_id, status="rejected", rejection=rejection
+        )
+        return self._ended("rejected", rejection.type)
+
+    def _decide(
+        self, status: BookingStatus, *, tickets: tuple[Ticket, ...] = (), reason: str | None = None
+    ) -> None:
+        """Answer the client; only the first decision counts."""
+        self._decision = self._decision or Decision(
+            booking_id=self._request.booking_id,
+            status=status,
+            total=self._total,
+            tickets=tickets,
+            expires_at=self._expires_at,
+            reason=reason,
+        )
+
+    def _ended(
+        self, status: BookingStatus | Literal["rejected"], reason: str | None = None
+    ) -> BookingOutcome:
+        return BookingOutcome(booking_id=self._request.booking_id, status=status, reason=reason)
+
+    def _say(self, waiting_for: str, *, until: datetime | None = None) -> None:
+        """Current details: what the Web UI shows at the top of the page."""
+        self._waiting_for = waiting_for
+        deadline = f" until **{until:%Y-%m-%d %H:%M:%S} UTC**" if until else ""
+        workflow.set_current_details(f"Waits for **{waiting_for}**{deadline}")
+
+    @workflow.update
+    async def decision(self) -> Decision:
+        """The decision, as soon as it is known."""
+        await workflow.wait_condition(lambda: self._decision is not None)
+        assert self._decision is not None
+        return self._decision
+
+    @workflow.update
+    async def cancel(self, request: CancelRequest) -> CancelAnswer:
+        """Cancel in any phase; answered with how the booking ended."""
+        self._cancellation = self._cancellation or request
+        await workflow.wait_condition(lambda: self._outcome is not None)
+        assert self._outcome is not None
+        return CancelAnswer(status=self._outcome.status, reason=self._outcome.reason)
+
+    @workflow.signal
+    def settled(self, payment: Settled) -> None:
+        """The payment process settled the booking with this payment."""
+        self._settled = True
+        workflow.set_current_details(f"Settled by payment **{payment.payment_id}**")
+
+    @workflow.query
+    def status(self) -> BookingProgress:
+        """Where the process is."""
+        return BookingProgress(
+            request=self._request,
+            waiting_for=self._waiting_for,
+            decision=self._decision,
+            outcome=self._outcome,
+        )
+
+
+def _status(answer: BookingAnswer) -> BookingStatus:
+    """The status the booking has, accepted or not.
+
+    Raises:
+        ApplicationError: the rejection makes no sense here, which is a defect.
+    """
+    if isinstance(answer, BookingAccepted):
+        return answer.status
+    if answer.type not in STATUS_IN_REJECTION:
+        raise ApplicationError(f"unexpected {answer!r}", type=answer.type, non_retryable=True)
+    return STATUS_IN_REJECTION[answer.type]
+
+
+def _listed(request: PlaceBooking) -> str:
+    return f"{', '.join(map(str, request.seats))} of {request.concert_id}"

@@ -1,0 +1,202 @@
+"""The orchestrated booking process, seen from its clients: start, update, query."""
+
+from contextlib import suppress
+from datetime import timedelta
+from hashlib import sha256
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from ticketing.booking.commands import PlaceBooking
+from ticketing.booking.rejections import BookingAlreadyExists
+from ticketing.errors import TransientError
+from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.payment.commands import ReceivePayment
+from ticketing.process import CancelAnswer, Decision, PaymentOutcome
+from workflows.booking import BookingWorkflow
+from workflows.messages import BookingOutcome, CancelRequest
+from workflows.payment import PaymentWorkflow
+
+CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
+CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
+
+
+class NoWorkerError(TransientError):
+    """The process was started and goes on, but nobody answered in time."""
+
+
+class OrchestratedBookingProcess:
+    """`ticketing.process.BookingProcess` on Temporal. `patience` is how long a caller waits."""
+
+    def __init__(self, client: Client, task_queue: str, *, patience: timedelta) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._patience = patience
+
+    async def place(self, request: PlaceBooking) -> Decision:
+        """Place a booking and wait for the decision. The same request again: the same answer.
+
+        Raises:
+            NoWorkerError: the booking process is started, but did not decide in time.
+        """
+        try:
+            return await self._start_and_decide(request, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        except WorkflowAlreadyStartedError:
+            return await self._existing(request)
+
+    async def _start_and_decide(
+        self, request: PlaceBooking, reuse: WorkflowIDReusePolicy
+    ) -> Decision:
+        start = WithStartWorkflowOperation(
+            BookingWorkflow.run,
+            request,
+            id=booking_stream(request.booking_id),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            id_reuse_policy=reuse,
+            search_attributes=_columns(request),
+            static_summary=_summary(request),
+        )
+        try:
+            return await self._client.execute_update_with_start_workflow(
+                BookingWorkflow.decision,
+                start_workflow_operation=start,
+                # other content is another request: it must not be given this one's answer
+                id=f"decision-{sha256(request.model_dump_json().encode()).hexdigest()[:16]}",
+                rpc_timeout=self._patience,
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise NoWorkerError(f"no decision on {request.booking_id} in time") from error
+        finally:
+            with suppress(RPCError, WorkflowAlreadyStartedError):  # else asyncio warns of it
+                await start.workflow_handle()
+
+    async def _existing(self, request: PlaceBooking) -> Decision:
+        """The answer of a process that was started before, perhaps not by this request."""
+        handle = self._booking(request.booking_id)
+        progress = await handle.query(BookingWorkflow.status, rpc_timeout=self._patience)
+        if progress.outcome and progress.outcome.status == "rejected":
+            # nothing was booked then, so this id is free for a corrected request
+            return await self._start_and_decide(request, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+        if progress.request != request:
+            return Decision(
+                booking_id=request.booking_id, status="rejected", rejection=BookingAlreadyExists()
+            )
+        if progress.decision:
+            return progress.decision
+        try:
+            return await handle.execute_update(BookingWorkflow.decision, rpc_timeout=self._patience)
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise NoWorkerError(f"no decision on {request.booking_id} in time") from error
+
+    async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
+        """Hand in money that arrived and wait for what became of it.
+
+        Raises:
+            NoWorkerError: the payment process is started, but did not end in time.
+        """
+        handle = await start_payment(self._client, self._task_queue, payment)
+        try:
+            return await handle.result(rpc_timeout=self._patience)
+        except RPCError as error:
+            if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
+                raise NoWorkerError(f"{payment.payment_id} is not settled in time") from error
+            raise
+
+    async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
+        """Cancel a booking and wait for its end.
+
+        Raises:
+            NoWorkerError: the process has the request, but did not end in time.
+        """
+        handle = self._booking(booking_id)
+        try:
+            return await handle.execute_update(
+                BookingWorkflow.cancel, CancelRequest(reason=reason), rpc_timeout=self._patience
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise NoWorkerError(f"{booking_id} is not cancelled in time") from error
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        return await self._cancel_ended(handle)
+
+    async def _cancel_ended(
+        self, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
+    ) -> CancelAnswer:
+        try:
+            outcome = await handle.result(rpc_timeout=self._patience)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return CancelAnswer(status="not_found")
+            raise
+        return CancelAnswer(status=outcome.status, reason=outcome.reason)
+
+    def _booking(self, booking_id: BookingId) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
+        return booking_process(self._client, booking_id)
+
+
+def booking_process(
+    client: Client, booking_id: BookingId
+) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
+    """The handle of a booking's process."""
+    return client.get_workflow_handle_for(BookingWorkflow.run, booking_stream(booking_id))
+
+
+async def start_booking(client: Client, task_queue: str, request: PlaceBooking) -> None:
+    """Give a booking its process, unless one is running."""
+    await client.start_workflow(
+        BookingWorkflow.run,
+        request,
+        id=booking_stream(request.booking_id),
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=_columns(request),
+        static_summary=_summary(request),
+    )
+
+
+async def start_payment(
+    client: Client, task_queue: str, payment: ReceivePayment
+) -> WorkflowHandle[PaymentWorkflow, PaymentOutcome]:
+    """Give a payment its process, unless one is running or has ended."""
+    try:
+        return await client.start_workflow(
+            PaymentWorkflow.run,
+            payment,
+            id=payment_stream(payment.payment_id),
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=f"{payment.amount} for booking {payment.booking_id}",
+        )
+    except WorkflowAlreadyStartedError:
+        return client.get_workflow_handle_for(
+            PaymentWorkflow.run, payment_stream(payment.payment_id)
+        )
+
+
+def _columns(request: PlaceBooking) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(CONCERT_ID, request.concert_id),
+            SearchAttributePair(CLIENT_ID, request.client_id),
+        ]
+    )
+
+
+def _summary(request: PlaceBooking) -> str:
+    return f"{request.concert_id}: {', '.join(map(str, request.seats))} for {request.client_id}"

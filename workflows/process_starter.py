@@ -1,0 +1,67 @@
+"""When something is in the log, its process runs: also if Temporal was down when it was written."""
+
+from typing import TypeAlias
+
+from temporalio.client import Client
+
+from eventstore.api import StoredEvent
+from eventstore.codec import Codec
+from ticketing.booking.commands import PlaceBooking
+from ticketing.booking.events import BookingEvent, BookingPlaced
+from ticketing.ids import BookingId, PaymentId
+from ticketing.payment.commands import ReceivePayment
+from ticketing.payment.events import PaymentEvent, PaymentReceived
+from workflows.client import start_booking, start_payment
+
+BookingCodec: TypeAlias = Codec[BookingEvent]
+PaymentCodec: TypeAlias = Codec[PaymentEvent]
+
+
+class ProcessStarter:
+    """Handlers of two at-least-once consumers; workflow id = stream id makes a repeat harmless."""
+
+    def __init__(
+        self, client: Client, task_queue: str, bookings: BookingCodec, payments: PaymentCodec
+    ) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._bookings = bookings
+        self._payments = payments
+
+    async def on_booking_event(self, stored: StoredEvent) -> None:
+        """Start the process of a placed booking."""
+        if stored.type != "BookingPlaced" or _by_its_own_process(stored):
+            return
+        placed = self._bookings.decode(stored)
+        assert isinstance(placed, BookingPlaced)
+        await start_booking(self._client, self._task_queue, place_command(stored, placed))
+
+    async def on_payment_event(self, stored: StoredEvent) -> None:
+        """Start the process of a received payment."""
+        if stored.type != "PaymentReceived" or _by_its_own_process(stored):
+            return
+        received = self._payments.decode(stored)
+        assert isinstance(received, PaymentReceived)
+        await start_payment(self._client, self._task_queue, receive_command(stored, received))
+
+
+def place_command(stored: StoredEvent, placed: BookingPlaced) -> PlaceBooking:
+    """The command that a placed booking came from."""
+    return PlaceBooking(
+        booking_id=BookingId(stored.stream.removeprefix("booking-")),
+        client_id=placed.client_id,
+        concert_id=placed.concert_id,
+        seats=placed.seats,
+    )
+
+
+def receive_command(stored: StoredEvent, received: PaymentReceived) -> ReceivePayment:
+    """The command that a received payment came from."""
+    return ReceivePayment(
+        payment_id=PaymentId(stored.stream.removeprefix("payment-")),
+        **received.model_dump(exclude={"type"}),
+    )
+
+
+def _by_its_own_process(stored: StoredEvent) -> bool:
+    return stored.metadata.get("process") == stored.stream
