@@ -103,13 +103,13 @@ async def postgres(
         StackError: it did not come up; with the end of its log.
     """
     binaries, privileges = _postgres_binaries(), _postgres_privileges()
-    data = home.directory / "postgres"
+    port, data = free_port(port), home.directory / "postgres"
     if not data.exists():
-        await _create_cluster(home, binaries / "initdb", data, privileges=privileges)
+        initdb = (binaries / "initdb", *(() if durable else ("--no-sync",)))
+        await _create_cluster(home, initdb, data, privileges=privileges)
     # Nobody else runs here, or the claim had failed: the file is left from a killed server,
     # and its process id may belong to another program by now.
     (data / "postmaster.pid").unlink(missing_ok=True)
-    port = free_port(port)
     options = (
         f"-clisten_addresses={LOOPBACK}",
         "-cunix_socket_directories=",
@@ -181,7 +181,7 @@ def _postgres_privileges() -> Sequence[str]:
 
 
 async def _create_cluster(
-    home: Home, initdb: Path, data: Path, *, privileges: Sequence[str]
+    home: Home, initdb: Sequence[str | Path], data: Path, *, privileges: Sequence[str]
 ) -> None:
     """Makes the data directory under another name first: a half made one is never used."""
     unfinished = data.with_name("postgres.new")
@@ -189,8 +189,8 @@ async def _create_cluster(
     unfinished.mkdir(mode=0o700)
     if privileges:
         os.chown(unfinished, NOBODY, NOBODY)
-    options = ("--auth=trust", "-U", USER, "--locale=C.UTF-8", "-E", "UTF8", "--no-sync")
-    command = (initdb, "-D", unfinished, *options)
+    options = ("--auth=trust", "-U", USER, "--locale=C.UTF-8", "-E", "UTF8")
+    command = (*initdb, "-D", unfinished, *options)
     async with child(home, "initdb", command, privileges=privileges) as started:
         if await started.wait() != 0:
             raise StackError(f"initdb failed:\n{started.log_tail()}")

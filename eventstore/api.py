@@ -2,7 +2,8 @@
 
 Streams have versions 1, 2, 3 ...; slices have positions 1, 2, 3 ...; neither has holes.
 A command is recorded at most once, and asking again returns the first answer.
-Contract suite: tests/contract/eventstore/. Argument: docs/decisions/0002-*.md.
+Contract suite: tests/contract/eventstore/.
+Why it holds: docs/decisions/0002-slices-with-dense-positions.md.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -152,7 +152,8 @@ class Deliverer(Generic[Tx]):
                     try:
                         await handle(event)
                     except Exception:
-                        _log.exception("event lost", stream=event.stream, version=event.version)
+                        _log.exception("event lost", **_about(held, event))
+                        _stop_if_cancelled()
 
     async def _deliver_at_least_once(
         self, handle: Handler, held: Held, events: Sequence[StoredEvent]
@@ -228,10 +229,17 @@ async def patiently(action: Callable[[], Awaitable[T]]) -> T:
         except Exception as error:
             if not _is_transient(error):
                 raise
-            reason = repr(error)
-        pause = next(pauses)
-        _log.warning("consumer waits", error=reason, pause_seconds=pause)
+            pause = next(pauses)
+            _log.warning("consumer waits", error=repr(error), pause_seconds=pause)
+        _stop_if_cancelled()
         await asyncio.sleep(pause)
+
+
+def _stop_if_cancelled() -> None:
+    """A rollback that fails because the connection is gone hides the cancellation it was for."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _after(claim: Claim, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:

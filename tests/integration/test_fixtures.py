@@ -27,8 +27,8 @@ async def _start(client: Client, task_queue: str) -> WorkflowHandle[Waiting, dat
     return await client.start_workflow(Waiting.run, id="waiting", task_queue=task_queue)
 
 
-@pytest.mark.parametrize("_", ["first", "second"])
-async def test_every_test_has_an_empty_database(pool: asyncpg.Pool, _: str) -> None:
+@pytest.mark.parametrize("turn", ["first", "second"])
+async def test_every_test_has_an_empty_database(pool: asyncpg.Pool, turn: str) -> None:
     assert await pool.fetchval("SELECT count(*) FROM es.event") == 0
     await pool.execute("CREATE TABLE es.leftover ()")
 
@@ -45,8 +45,10 @@ async def test_the_next_database_has_the_real_time(pool: asyncpg.Pool) -> None:
     assert round(ahead / HOUR) == 0
 
 
-@pytest.mark.parametrize("_", ["first", "second"])
-async def test_every_test_has_an_empty_namespace(client: Client, task_queue: str, _: str) -> None:
+@pytest.mark.parametrize("turn", ["first", "second"])
+async def test_every_test_has_an_empty_namespace(
+    client: Client, task_queue: str, turn: str
+) -> None:
     handle = await _start(client, task_queue)
     assert handle.id == "waiting"
 

@@ -1,4 +1,4 @@
-"""Every rule of a booking, once. The table these functions spell out: docs/domain.md."""
+"""Every rule of a booking, once. One function a command, one line a status."""
 
 from collections import Counter
 from collections.abc import Sequence
