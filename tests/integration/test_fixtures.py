@@ -7,7 +7,7 @@ import pytest
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.clock import Clock
 
@@ -56,7 +56,7 @@ async def test_every_test_has_an_empty_namespace(
 async def test_a_workflow_is_moved_by_the_time_given(
     client: Client, task_queue: str, env: TimeSkipper
 ) -> None:
-    async with Worker(client, task_queue=task_queue, workflows=[Waiting]):
+    async with _worker(client, task_queue):
         handle = await _start(client, task_queue)
         assert await env.fast_forward(handle, HOLD - timedelta(minutes=1)) is True
         assert (await handle.describe()).close_time is None
@@ -67,13 +67,23 @@ async def test_a_workflow_is_moved_by_the_time_given(
 async def test_a_workflow_of_the_skipping_client_skips_every_wait(
     task_queue: str, env: TimeSkipper
 ) -> None:
-    async with Worker(env.client, task_queue=task_queue, workflows=[Waiting]):
+    async with _worker(env.client, task_queue):
         handle = await _start(env.client, task_queue)
         assert await handle.result() > (await handle.describe()).start_time + HOLD
 
 
 async def test_but_not_while_skipping_is_disabled(task_queue: str, env: TimeSkipper) -> None:
-    async with Worker(env.client, task_queue=task_queue, workflows=[Waiting]):
+    async with _worker(env.client, task_queue):
         with env.with_time_skipping_disabled():
             handle = await _start(env.client, task_queue)
         assert await env.get_time_skipping_info(handle) is None
+
+
+def _worker(client: Client, task_queue: str) -> Worker:
+    # The sandbox would import this module again, and asyncpg's C extension with it: that crashes.
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[Waiting],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )

@@ -1,18 +1,18 @@
 """Every event reaches its handler, in order, as often as its delivery promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import pytest
 
 from eventstore.api import CheckpointStore, StoredEvent
 from eventstore.consumer import Consumer, Subscription
-from eventstore.delivery import AtLeastOnce, AtMostOnce, Delivery, ExactlyOnceEffect
+from eventstore.delivery import AtLeastOnce, AtMostOnce, Delivery, ExactlyOnceEffect, OnPoison
 from eventstore.errors import DefectError, TransientError
 from eventstore.memory import MemoryDoorbell
 from eventstore.slices import slice_of
@@ -25,13 +25,13 @@ TWO_RETRIES = (timedelta(0), timedelta(0))
 
 def consumer(
     backend: Backend,
-    delivery: Delivery[Any],
+    how: Delivery[Any],
     *,
     member: UUID = ANNA,
     doorbell: MemoryDoorbell | None = None,
 ) -> Consumer[Any]:
     return Consumer(
-        Subscription("test", BOOKING, delivery, retry_after=TWO_RETRIES),
+        Subscription("test", BOOKING, how, retry_after=TWO_RETRIES),
         member=member,
         store=backend.log,
         checkpoints=backend.checkpoints,
@@ -53,12 +53,26 @@ class Effects:
         self.seen.append(key)
 
 
-def exactly_once(backend: Backend, effects: Effects, **options: Any) -> Delivery[Any]:
-    async def handle(tx: Any, event: StoredEvent) -> None:
-        await backend.write(tx, event)
-        await effects.handle(event)
+Mode = Literal["exactly once", "at least once", "at most once"]
 
-    return ExactlyOnceEffect(handle, **options)
+
+def delivery(
+    backend: Backend,
+    mode: Mode,
+    handle: Callable[[StoredEvent], Awaitable[None]],
+    on_poison: OnPoison = "pause",
+) -> Delivery[Any]:
+    async def write_and_handle(tx: Any, event: StoredEvent) -> None:
+        await backend.write(tx, event)
+        await handle(event)
+
+    match mode:
+        case "exactly once":
+            return ExactlyOnceEffect(write_and_handle, on_poison)
+        case "at least once":
+            return AtLeastOnce(handle, on_poison)
+        case "at most once":
+            return AtMostOnce(handle)
 
 
 @asynccontextmanager
@@ -81,27 +95,23 @@ ONE, OTHER = streams_in(slice_of(stream()), 2)
 
 
 @pytest.mark.parametrize("mode", ["exactly once", "at least once", "at most once"])
-async def test_every_event_is_handled_once_and_in_order(backend: Backend, mode: str) -> None:
+async def test_every_event_is_handled_once_and_in_order(backend: Backend, mode: Mode) -> None:
     effects = Effects()
-    delivery: Delivery[Any] = {
-        "exactly once": exactly_once(backend, effects),
-        "at least once": AtLeastOnce(effects.handle),
-        "at most once": AtMostOnce(effects.handle),
-    }[mode]
+    how = delivery(backend, mode, effects.handle)
     for number, to in enumerate([ONE, OTHER, APART, ONE]):
         await append(backend.log, to, number, events=60)
-    assert await consumer(backend, delivery).run_until_caught_up() == 240
+    assert await consumer(backend, how).run_until_caught_up() == 240
     assert [version for of, version in effects.seen if of == ONE] == list(range(1, 121))
     assert len(effects.seen) == 240
-    assert await consumer(backend, delivery).run_until_caught_up() == 0
+    assert await consumer(backend, how).run_until_caught_up() == 0
     await append(backend.log, ONE, 9)
-    assert await consumer(backend, delivery).run_until_caught_up() == 1
+    assert await consumer(backend, how).run_until_caught_up() == 1
 
 
 async def test_a_running_consumer_hears_of_new_events(backend: Backend) -> None:
     effects, doorbell = Effects(), MemoryDoorbell()
-    delivery = exactly_once(backend, effects)
-    async with running(consumer(backend, delivery, doorbell=doorbell)):
+    how = delivery(backend, "exactly once", effects.handle)
+    async with running(consumer(backend, how, doorbell=doorbell)):
         for number in range(20):
             doorbell.ring((await append(backend.log, stream(number), number)).slice)
         await caught_up(backend)
@@ -168,7 +178,8 @@ async def test_a_passing_failure_is_waited_for(backend: Backend) -> None:
     effects = Effects()
     effects.fails[ONE, 2] = [TransientError("not now"), ConnectionResetError("nor now")]
     await append(backend.log, ONE, 1, events=3)
-    await consumer(backend, exactly_once(backend, effects)).run_until_caught_up()
+    how = delivery(backend, "exactly once", effects.handle)
+    await consumer(backend, how).run_until_caught_up()
     assert await backend.written() == [(ONE, 1), (ONE, 2), (ONE, 3)]
 
 
@@ -176,24 +187,23 @@ async def test_a_failing_event_is_retried(backend: Backend) -> None:
     effects = Effects()
     effects.fails[ONE, 2] = [ValueError()] * 3
     await append(backend.log, ONE, 1, events=3)
-    await consumer(backend, exactly_once(backend, effects)).run_until_caught_up()
+    how = delivery(backend, "exactly once", effects.handle)
+    await consumer(backend, how).run_until_caught_up()
     assert await backend.written() == [(ONE, 1), (ONE, 2), (ONE, 3)]
 
 
 @pytest.mark.parametrize("mode", ["exactly once", "at least once"])
-async def test_poison_pauses_its_slice_only_fault_8(backend: Backend, mode: str) -> None:
+async def test_poison_pauses_its_slice_only_fault_8(backend: Backend, mode: Mode) -> None:
     effects = Effects()
-    delivery: Delivery[Any] = (
-        exactly_once(backend, effects) if mode == "exactly once" else AtLeastOnce(effects.handle)
-    )
+    how = delivery(backend, mode, effects.handle)
     effects.fails[ONE, 2] = [ValueError("poison")] * 4  # together, alone, two retries
     await append(backend.log, ONE, 1, events=3)
     await append(backend.log, APART, 2)
     with pytest.raises(ValueError, match="poison"):
-        await consumer(backend, delivery).run_until_caught_up()
+        await consumer(backend, how).run_until_caught_up()
     assert (APART, 1) in effects.seen
     assert {(ONE, 2), (ONE, 3)}.isdisjoint(effects.seen)
-    assert await consumer(backend, delivery).run_until_caught_up() == 2
+    assert await consumer(backend, how).run_until_caught_up() == 2
     assert effects.seen[-2:] == [(ONE, 2), (ONE, 3)]
 
 
@@ -207,17 +217,12 @@ async def test_a_defect_is_not_retried(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("mode", ["exactly once", "at least once"])
-async def test_parked_poison_holds_up_only_its_stream_fault_8(backend: Backend, mode: str) -> None:
+async def test_parked_poison_holds_up_only_its_stream_fault_8(backend: Backend, mode: Mode) -> None:
     effects = Effects()
-    delivery: Delivery[Any] = (
-        exactly_once(backend, effects, on_poison="park")
-        if mode == "exactly once"
-        else AtLeastOnce(effects.handle, on_poison="park")
-    )
     effects.fails[ONE, 2] = [ValueError("poison")] * 6
     for number, to in enumerate([ONE, ONE, OTHER, ONE]):
         await append(backend.log, to, number)
-    consuming = consumer(backend, delivery)
+    consuming = consumer(backend, delivery(backend, mode, effects.handle, "park"))
     await consuming.run_until_caught_up()
     assert [seen for seen in effects.seen if seen[0] == OTHER] == [(OTHER, 1)]
     letters = await backend.checkpoints.dead_letters()
@@ -282,7 +287,7 @@ class Mortal:
     ],
 )
 async def test_a_death_at_an_effect_repeats_or_loses_what_its_mode_says(
-    backend: Backend, mode: str, dies: str, versions: list[int]
+    backend: Backend, mode: Mode, dies: str, versions: list[int]
 ) -> None:
     process, effects = Mortal(backend.checkpoints), Effects()
 
@@ -294,19 +299,11 @@ async def test_a_death_at_an_effect_repeats_or_loses_what_its_mode_says(
         if at_risk and dies == "after":
             await process.die()
 
-    async def handle_in(tx: Any, event: StoredEvent) -> None:
-        await backend.write(tx, event)
-        await handle(event)
-
-    delivery: Delivery[Any] = {
-        "exactly once": ExactlyOnceEffect(handle_in),
-        "at least once": AtLeastOnce(handle),
-        "at most once": AtMostOnce(handle),
-    }[mode]
+    how = delivery(backend, mode, handle)
     await append(backend.log, ONE, 1, events=3)
     mortal = replace(backend, checkpoints=cast(CheckpointStore[Any], process))
-    async with running(consumer(mortal, delivery)), asyncio.timeout(SOON.total_seconds()):
+    async with running(consumer(mortal, how)), asyncio.timeout(SOON.total_seconds()):
         await process.dead.wait()
-    await consumer(backend, delivery).run_until_caught_up()
+    await consumer(backend, how).run_until_caught_up()
     seen = await backend.written() if mode == "exactly once" else effects.seen
     assert [version for _, version in seen] == versions
