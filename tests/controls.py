@@ -1,0 +1,132 @@
+"""Readable example values: Ada books two seats of the moonlight concert."""
+
+from datetime import UTC, datetime, timedelta
+
+from ticketing.booking.commands import (
+    CancelBooking,
+    ConfirmBooking,
+    DenyBooking,
+    ExpireBooking,
+    PlaceBooking,
+    ReceivePayment,
+    ReinstateBooking,
+)
+from ticketing.booking.events import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingDenied,
+    BookingEvent,
+    BookingExpired,
+    BookingPaid,
+    BookingPlaced,
+    BookingReinstated,
+    BookingSettled,
+)
+from ticketing.booking.state import BookingStatus
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
+from ticketing.money import Money
+from ticketing.payment import commands as payment_commands
+from ticketing.payment.commands import ApplyPayment, RecordRefund, RequestRefund
+from ticketing.payment.events import (
+    PaymentApplied,
+    PaymentEvent,
+    PaymentReceived,
+    PaymentRefunded,
+    PaymentRefundRequested,
+)
+from ticketing.payment.state import PaymentStatus
+from ticketing.seats import Seat, Ticket
+
+SECOND = timedelta(seconds=1)
+NOW = datetime(2031, 5, 1, 12, tzinfo=UTC)
+DEADLINE = NOW + timedelta(minutes=30)
+
+
+def euros(amount: int) -> Money:
+    return Money(amount_minor=100 * amount, currency="EUR")
+
+
+def tickets(price: Money, *seats: Seat) -> tuple[Ticket, ...]:
+    return tuple(Ticket(seat=seat, price=price) for seat in seats)
+
+
+ADA = ClientId("ada")
+MOONLIGHT = ConcertId("moonlight")
+BOOKING_ID = BookingId("ada-1")
+PAYMENT_ID = PaymentId("bank-7")
+OTHER_PAYMENT_ID = PaymentId("bank-8")
+
+SEAT = Seat(row=3, number=14)
+NEXT_SEAT = Seat(row=3, number=15)
+OTHER_SEAT = Seat(row=4, number=1)
+SEATS = (SEAT, NEXT_SEAT)
+FREE = euros(0)
+PRICE = euros(15)
+TOTAL = euros(30)
+TICKETS = tickets(PRICE, *SEATS)
+FREE_TICKETS = tickets(FREE, *SEATS)
+
+PLACE = PlaceBooking(booking_id=BOOKING_ID, client_id=ADA, concert_id=MOONLIGHT, seats=SEATS)
+CONFIRM = ConfirmBooking(booking_id=BOOKING_ID, tickets=TICKETS, expires_at=DEADLINE)
+DENY = DenyBooking(booking_id=BOOKING_ID, reason="the seats are taken")
+CANCEL = CancelBooking(booking_id=BOOKING_ID, reason="Ada is ill", cancelled_by="client")
+PAY = ReceivePayment(booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL)
+EXPIRE = ExpireBooking(booking_id=BOOKING_ID)
+REINSTATE = ReinstateBooking(
+    booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL, tickets=TICKETS
+)
+
+PLACED = BookingPlaced(client_id=ADA, concert_id=MOONLIGHT, seats=SEATS)
+CONFIRMED = BookingConfirmed(tickets=TICKETS, total=TOTAL, expires_at=DEADLINE)
+CONFIRMED_FREE = BookingConfirmed(tickets=FREE_TICKETS, total=FREE, expires_at=DEADLINE)
+CONFIRMED_FOR_EVER = BookingConfirmed(tickets=TICKETS, total=TOTAL, expires_at=None)
+DENIED = BookingDenied(reason=DENY.reason)
+CANCELLED = BookingCancelled(reason=CANCEL.reason, cancelled_by=CANCEL.cancelled_by)
+EXPIRED = BookingExpired()
+PAID = BookingPaid(payment_id=PAYMENT_ID, amount=TOTAL)
+SETTLED = BookingSettled()
+REINSTATED = BookingReinstated(tickets=TICKETS)
+
+# The shortest history of a paid booking to each status.
+BOOKINGS: dict[BookingStatus, tuple[BookingEvent, ...]] = {
+    "awaiting_confirmation": (PLACED,),
+    "confirmed": (PLACED, CONFIRMED),
+    "denied": (PLACED, DENIED),
+    "cancelled": (PLACED, CONFIRMED, CANCELLED),
+    "expired": (PLACED, CONFIRMED, EXPIRED),
+    "settled": (PLACED, CONFIRMED, PAID, SETTLED),
+}
+SETTLED_FREE_BOOKING = (PLACED, CONFIRMED_FREE, SETTLED)
+REINSTATED_BOOKING = (PLACED, CONFIRMED, EXPIRED, REINSTATED, PAID, SETTLED)
+
+RECEIVE = payment_commands.ReceivePayment(
+    payment_id=PAYMENT_ID,
+    booking_id=BOOKING_ID,
+    payer="Ada",
+    amount=TOTAL,
+    provider="bank",
+    provider_ref="transfer 7",
+    captured_at=NOW,
+)
+APPLY = ApplyPayment(payment_id=PAYMENT_ID, booking_id=BOOKING_ID)
+REQUEST_REFUND = RequestRefund(payment_id=PAYMENT_ID, reason="booking_expired")
+RECORD_REFUND = RecordRefund(payment_id=PAYMENT_ID, refund_ref="refund 7")
+
+RECEIVED = PaymentReceived(
+    booking_id=BOOKING_ID,
+    payer="Ada",
+    amount=TOTAL,
+    provider="bank",
+    provider_ref="transfer 7",
+    captured_at=NOW,
+)
+APPLIED = PaymentApplied(booking_id=BOOKING_ID)
+REFUND_REQUESTED = PaymentRefundRequested(reason="booking_expired")
+REFUNDED = PaymentRefunded(refund_ref="refund 7")
+
+PAYMENTS: dict[PaymentStatus, tuple[PaymentEvent, ...]] = {
+    "received": (RECEIVED,),
+    "applied": (RECEIVED, APPLIED),
+    "refund_requested": (RECEIVED, REFUND_REQUESTED),
+    "refunded": (RECEIVED, REFUND_REQUESTED, REFUNDED),
+}
