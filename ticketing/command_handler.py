@@ -85,7 +85,7 @@ class CommandHandler(Generic[C, S, E, R]):
         if loaded.already:
             first = [self._codec.decode(each) for each in loaded.already]
             last = loaded.already[-1]
-            return Accepted(state, first, (last.slice, last.position))
+            return Accepted(state, tuple(first), (last.slice, last.position))
         outcome = self._decider.decide(command, state, loaded.now)
         if isinstance(outcome, Rejection):
             return outcome

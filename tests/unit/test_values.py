@@ -14,10 +14,10 @@ from ticketing.ids import (
     PaymentId,
     booking_stream,
     command_id,
-    new_id,
     payment_stream,
 )
 from ticketing.money import Money, total_of
+from ticketing.process import new_id
 from ticketing.seats import Seat
 
 ONE_FRANC = Money(amount_minor=100, currency="CHF")

@@ -40,13 +40,15 @@ class Booking:
     reason: str | None = None
 
 
-# Which statuses an event may find; only `BookingPlaced` finds none.
+# Which statuses an event may find; only `BookingPlaced` finds none. `BookingSettled`: see below.
 _STATUSES_BEFORE: dict[str, tuple[BookingStatus, ...]] = {
     "BookingConfirmed": ("awaiting_confirmation",),
     "BookingDenied": ("awaiting_confirmation",),
     "BookingCancelled": ("awaiting_confirmation", "confirmed"),
     "BookingExpired": ("confirmed",),
+    "BookingPaid": ("confirmed",),
     "BookingReinstated": ("expired",),
+    "BookingSettled": (),
 }
 
 
@@ -98,10 +100,8 @@ def _placed(booking: Booking | None, event: BookingPlaced) -> Booking:
 
 def _can_follow(booking: Booking, event: BookingEvent) -> bool:
     free = booking.total is not None and booking.total.amount_minor == 0
-    nothing_owed = free or booking.payment_id is not None
-    if isinstance(event, BookingPaid | BookingSettled):
-        settles = isinstance(event, BookingSettled)
-        return booking.status == "confirmed" and nothing_owed == settles
+    if booking.status == "confirmed" and (free or booking.payment_id is not None):
+        return isinstance(event, BookingSettled)  # nothing is owed: only this is left to say
     return booking.status in _STATUSES_BEFORE[event.type]
 
 
