@@ -1,0 +1,126 @@
+"""Many writers and a reader at once."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from eventstore.api import AnyVersion, EventStore, StoredEvent
+from eventstore.postgres.log import APPEND
+from eventstore.slices import Slice, StreamId, slice_of
+from tests.log import SOON, command, noted
+
+# Parts of es.append that negative controls replace.
+LOCK = "PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slice);"
+LAST_POSITION = """SELECT e.position INTO pos
+    FROM es.event e WHERE e.slice = p_slice ORDER BY e.position DESC LIMIT 1;"""
+STAMP = "recorded_at := es.now();"
+# What most stores do: a number at INSERT, seen at COMMIT. The pause makes the race wider.
+FROM_SEQUENCE = """pos := nextval('es.positions') - 1;
+  PERFORM pg_sleep(random() * 0.002);"""
+
+
+async def at_once(writers: int, work: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    """Do all the work, so many pieces at a time."""
+    queue = list(reversed(work))
+
+    async def worker() -> None:
+        while queue:
+            await queue.pop()()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(writers):
+            group.create_task(worker())
+
+
+def appends(
+    log: EventStore, streams: Sequence[StreamId], each: int, *, size: int = 1
+) -> list[Callable[[], Awaitable[object]]]:
+    """So many commands for each stream, in turns."""
+
+    def work(stream: StreamId, number: int) -> Callable[[], Awaitable[object]]:
+        return lambda: log.append(
+            stream,
+            command(number),
+            noted(*range(1 + number % size)),
+            expected=AnyVersion(),
+            metadata={},
+        )
+
+    return [work(stream, number) for number in range(each) for stream in streams]
+
+
+async def append_in(connection: PoolConnectionProxy, stream: StreamId, number: int) -> None:
+    """Append an event within the connection's transaction."""
+    await connection.fetchrow(
+        APPEND,
+        slice_of(stream),
+        stream,
+        -1,
+        command(number).id,
+        command(number).hash,
+        [command(number).event_id(stream, 0)],
+        ["Noted"],
+        [1],
+        [noted(number)[0].data],
+        "{}",
+    )
+
+
+class Follower:
+    """Reads like a consumer without its checks: it trusts that nothing appears behind it."""
+
+    def __init__(self, log: EventStore, slices: Sequence[Slice]) -> None:
+        self._log = log
+        self._after = dict.fromkeys(slices, 0)
+        self.seen: list[StoredEvent] = []
+
+    async def read(self) -> int:
+        events = await self._log.read_slices(self._after, limit=100)
+        self._after |= {event.slice: event.position for event in events}
+        self.seen += events
+        return len(events)
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Read all the time, and at the end whatever is left."""
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self._read_on())
+            yield
+            task.cancel()
+        while await self.read():
+            pass
+
+    async def _read_on(self) -> None:
+        while True:
+            await self.read()
+
+    def positions(self) -> Mapping[Slice, list[int]]:
+        by_slice = defaultdict(list)
+        for event in self.seen:
+            by_slice[event.slice].append(event.position)
+        return by_slice
+
+    def versions(self) -> Mapping[StreamId, list[int]]:
+        by_stream = defaultdict(list)
+        for event in self.seen:
+            by_stream[event.stream].append(event.version)
+        return by_stream
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Ask again until it is so; each question is a query."""
+    async with asyncio.timeout(SOON.total_seconds()):
+        while not await condition():
+            pass
+
+
+async def somebody_waits_for_a_slice(pool: asyncpg.Pool) -> bool:
+    waiting: int = await pool.fetchval(
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
+        "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    )
+    return waiting > 0
