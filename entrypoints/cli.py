@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter
 
-from entrypoints import answers, operations
+from entrypoints import answers, local, operations
 from entrypoints.demo import concerts_in
 from entrypoints.operations import Json
 from entrypoints.settings import Settings
@@ -30,6 +30,7 @@ from workflows.client import OrchestratedBookingProcess
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
 concert = typer.Typer(no_args_is_help=True, help="What is on sale.")
 app.add_typer(concert, name="concert")
+app.add_typer(local.app)
 app.add_typer(operations.app)
 
 PAGE = 50  # rows of a list

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import Field, PostgresDsn, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ticketing.process import LatePayment
+
 PREFIX = "BOX_OFFICE_"
 
 
@@ -23,6 +25,7 @@ class Settings(BaseSettings):
     confirmation_timeout_seconds: float = Field(default=600, gt=0)
     reminder_before_seconds: float = Field(default=3600, ge=0)
     expiry_grace_seconds: float = Field(default=0, ge=0)
+    late_payment: LatePayment = "reinstate"
     client_patience_seconds: float = Field(default=30, gt=0)
 
     @model_validator(mode="before")

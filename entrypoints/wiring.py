@@ -194,6 +194,7 @@ def terms(settings: Settings) -> ProcessTerms:
         confirmation_timeout=timedelta(seconds=settings.confirmation_timeout_seconds),
         reminder_before=timedelta(seconds=settings.reminder_before_seconds),
         expiry_grace=timedelta(seconds=settings.expiry_grace_seconds),
+        late_payment=settings.late_payment,
     )
 
 

@@ -1,5 +1,6 @@
 """Ids, stream names and command ids. A `str` is not an id."""
 
+from hashlib import sha256
 from typing import Annotated, NewType
 from uuid import UUID, uuid5
 
@@ -29,3 +30,11 @@ def payment_stream(payment_id: PaymentId) -> str:
 def command_id(process_id: str, step: str) -> UUID:
     """The id of a process step's command: the same step again is the same command."""
     return uuid5(_COMMANDS, f"{process_id}/{step}")
+
+
+def reinstatement_attempt(payment_id: PaymentId) -> int:
+    """The reservation attempt of a late payment: above 1, and its own (docs/decisions/0004).
+
+    Two late payments for one booking never share a hold, so each can release its own.
+    """
+    return 2 + int.from_bytes(sha256(payment_id.encode()).digest()[:6])

@@ -48,12 +48,16 @@ class PaymentOutcome(Value):
     reason: str | None = None  # the rejection, while the payment is only received
 
 
+LatePayment = Literal["reinstate", "refund"]
+
+
 class ProcessTerms(Value):
     """The settings a process is run by; it keeps the ones it started with."""
 
     confirmation_timeout: timedelta
     reminder_before: timedelta  # before the deadline
     expiry_grace: timedelta  # after the deadline: a payment on its way may still arrive
+    late_payment: LatePayment = "reinstate"  # what becomes of money for an expired booking
 
 
 class BookingProcess(Protocol):
