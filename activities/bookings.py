@@ -10,6 +10,7 @@ from pydantic import Field
 from temporalio import activity
 
 from activities.errors import defects_are_final
+from eventstore.slices import StreamId
 from ticketing.booking.commands import (
     BookingCommand,
     CancelBooking,
@@ -24,7 +25,7 @@ from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking, BookingStatus
 from ticketing.command_handler import Accepted, CommandHandler
-from ticketing.ids import ClientId, command_id
+from ticketing.ids import BookingId, ClientId, ConcertId, booking_stream, command_id
 from ticketing.money import Money
 from ticketing.seats import Seat
 from ticketing.value import Value
@@ -40,6 +41,7 @@ class BookingAccepted(Value):
     type: Literal["BookingAccepted"] = "BookingAccepted"
     status: BookingStatus
     client_id: ClientId
+    concert_id: ConcertId
     seats: tuple[Seat, ...]
     total: Money | None
     reason: str | None
@@ -80,6 +82,12 @@ class BookingActivities:
     async def reinstate_booking(self, command: ReinstateBooking) -> BookingAnswer:
         return await self._execute(command)
 
+    @activity.defn
+    async def read_booking(self, booking_id: BookingId) -> BookingAccepted | None:
+        with defects_are_final():
+            booking = await self._bookings.read(StreamId(booking_stream(booking_id)))
+        return None if booking is None else _accepted(booking)
+
     async def _execute(self, command: BookingCommand) -> BookingAnswer:
         process, step = activity.info().workflow_id, activity.info().activity_type
         assert process is not None  # these activities run in workflows only
@@ -89,12 +97,16 @@ class BookingActivities:
             )
         if not isinstance(answer, Accepted):
             return answer
-        booking = answer.state
-        assert booking is not None  # an accepted command leaves a booking
-        return BookingAccepted(
-            status=booking.status,
-            client_id=booking.client_id,
-            seats=booking.seats,
-            total=booking.total,
-            reason=booking.reason,
-        )
+        assert answer.state is not None  # an accepted command leaves a booking
+        return _accepted(answer.state)
+
+
+def _accepted(booking: Booking) -> BookingAccepted:
+    return BookingAccepted(
+        status=booking.status,
+        client_id=booking.client_id,
+        concert_id=booking.concert_id,
+        seats=booking.seats,
+        total=booking.total,
+        reason=booking.reason,
+    )

@@ -8,8 +8,14 @@ from temporalio import activity
 from activities.errors import defects_are_final
 from ticketing.command_handler import Accepted, CommandHandler
 from ticketing.ids import command_id
-from ticketing.payment.commands import ApplyPayment, PaymentCommand, ReceivePayment
-from ticketing.payment.events import PaymentEvent
+from ticketing.payment.commands import (
+    ApplyPayment,
+    PaymentCommand,
+    ReceivePayment,
+    RecordRefund,
+    RequestRefund,
+)
+from ticketing.payment.events import PaymentEvent, RefundReason
 from ticketing.payment.rejections import PaymentRejection
 from ticketing.payment.state import Payment, PaymentStatus
 from ticketing.value import Value
@@ -24,6 +30,7 @@ class PaymentAccepted(Value):
 
     type: Literal["PaymentAccepted"] = "PaymentAccepted"
     status: PaymentStatus
+    refund_reason: RefundReason | None = None
 
 
 PaymentAnswer = Annotated[PaymentAccepted | PaymentRejection, Field(discriminator="type")]
@@ -41,6 +48,14 @@ class PaymentActivities:
     async def apply_payment(self, command: ApplyPayment) -> PaymentAnswer:
         return await self._execute(command)
 
+    @activity.defn
+    async def request_refund(self, command: RequestRefund) -> PaymentAnswer:
+        return await self._execute(command)
+
+    @activity.defn
+    async def record_refund(self, command: RecordRefund) -> PaymentAnswer:
+        return await self._execute(command)
+
     async def _execute(self, command: PaymentCommand) -> PaymentAnswer:
         process, step = activity.info().workflow_id, activity.info().activity_type
         assert process is not None  # these activities run in workflows only
@@ -50,5 +65,6 @@ class PaymentActivities:
             )
         if not isinstance(answer, Accepted):
             return answer
-        assert answer.state is not None  # an accepted command leaves a payment
-        return PaymentAccepted(status=answer.state.status)
+        payment = answer.state
+        assert payment is not None  # an accepted command leaves a payment
+        return PaymentAccepted(status=payment.status, refund_reason=payment.refund_reason)

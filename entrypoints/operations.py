@@ -9,13 +9,13 @@ from entrypoints.settings import Settings
 from entrypoints.wiring import (
     box_office,
     connect_temporal,
-    consumer,
     migrate_database,
+    open_payments,
+    rebuild_views,
     unended_bookings,
     verify_all,
-    view_subscription,
 )
-from workflows.client import start_booking
+from workflows.client import start_booking, start_payment
 
 app = typer.Typer()
 
@@ -51,16 +51,12 @@ def verify(as_json: Json = False) -> None:
 
 
 @app.command("rebuild-views")
-def rebuild_views(as_json: Json = False) -> None:
+def rebuild(as_json: Json = False) -> None:
     """Empty the views and fold the log again, in the foreground."""
 
     async def command() -> None:
         async with box_office(Settings()) as parts:
-            of = view_subscription(parts)
-            async with parts.checkpoints.transaction() as tx:
-                await parts.checkpoints.reset(tx, of.name, of.generation)
-                await parts.views.clear(tx)
-            events = await consumer(parts, of).run_until_caught_up()
+            events = await rebuild_views(parts)
         answers.show({"events": events}, f"rebuilt from {events} events", as_json=as_json)
 
     answers.run(command(), as_json=as_json)
@@ -68,18 +64,22 @@ def rebuild_views(as_json: Json = False) -> None:
 
 @app.command("restart-processes")
 def restart_processes(as_json: Json = False) -> None:
-    """Start a process for every booking that has not ended; running ones stay as they are."""
+    """Start a process for each booking and payment that has not ended; running ones stay."""
 
     async def command() -> None:
         settings = Settings()
         client = await connect_temporal()
         started: list[str] = []
+        payments: list[str] = []
         async with box_office(settings) as parts:
             for placed in await unended_bookings(parts):
                 await start_booking(client, settings.task_queue, placed)
                 started.append(placed.booking_id)
-        text = f"{len(started)} bookings have a process"
-        answers.show({"bookings": started}, text, as_json=as_json)
+            for received in await open_payments(parts):
+                await start_payment(client, settings.task_queue, received, again=True)
+                payments.append(received.payment_id)
+        text = f"{len(started)} bookings and {len(payments)} payments have a process"
+        answers.show({"bookings": started, "payments": payments}, text, as_json=as_json)
 
     answers.run(command(), as_json=as_json)
 

@@ -39,12 +39,14 @@ from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.notifications import log as notification_log
 from ticketing.notifications.api import Notifier
 from ticketing.notifications.postgres import PostgresNotifier
+from ticketing.payment.commands import ReceivePayment
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
 from ticketing.process import ProcessTerms, new_id
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.verification import postgres as verification
-from ticketing.views.postgres import PostgresBookingViews
+from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
+from ticketing.views.postgres import PostgresBookingViews, PostgresPaymentViews
 from workflows.booking import BookingWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.process_starter import ProcessStarter
@@ -71,6 +73,7 @@ class BoxOffice:
     payments: PaymentHandler
     reservations: PostgresReservations
     views: PostgresBookingViews
+    payment_views: PostgresPaymentViews
     notifier: Notifier
 
 
@@ -108,6 +111,7 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
             ),
             reservations=PostgresReservations(pool),
             views=PostgresBookingViews(pool),
+            payment_views=PostgresPaymentViews(pool),
             notifier=PostgresNotifier(pool, notification_log.send),
         )
 
@@ -137,8 +141,11 @@ def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
             bookings.expire_booking,
             bookings.pay_booking,
             bookings.reinstate_booking,
+            bookings.read_booking,
             payments.receive_payment,
             payments.apply_payment,
+            payments.request_refund,
+            payments.record_refund,
             reservations.reserve_seats,
             reservations.release_seats,
             NotificationActivities(parts.notifier).notify_client,
@@ -154,20 +161,37 @@ def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
     )
 
 
-def view_subscription(parts: BoxOffice) -> Subscription[asyncpg.Connection]:
-    """The projection behind `views.booking`."""
+def projections(parts: BoxOffice) -> list[Subscription[asyncpg.Connection]]:
+    """What keeps `views.booking` and `views.payment` up to date."""
 
     async def project(tx: asyncpg.Connection, stored: StoredEvent) -> None:
         await parts.views.project(tx, stored, BOOKING_CODEC.decode(stored))
 
-    return Subscription("booking-view", Category("booking"), ExactlyOnceEffect(project))
+    async def project_payment(tx: asyncpg.Connection, stored: StoredEvent) -> None:
+        await parts.payment_views.project(tx, stored, PAYMENT_CODEC.decode(stored))
+
+    return [
+        Subscription(BOOKING_PROJECTION, Category("booking"), ExactlyOnceEffect(project)),
+        Subscription(PAYMENT_PROJECTION, Category("payment"), ExactlyOnceEffect(project_payment)),
+    ]
+
+
+async def rebuild_views(parts: BoxOffice) -> int:
+    """Empty the views and fold the log again; the number of events."""
+    of = projections(parts)
+    async with parts.checkpoints.transaction() as tx:
+        for each in of:
+            await parts.checkpoints.reset(tx, each.name, each.generation)
+        await parts.views.clear(tx)
+        await parts.payment_views.clear(tx)
+    return sum([await consumer(parts, each).run_until_caught_up() for each in of])
 
 
 def consumers(client: Client, settings: Settings, parts: BoxOffice) -> list[ConsumerOfOurs]:
     """The views, and the process starter for bookings and for payments."""
     starter = ProcessStarter(client, settings.task_queue, BOOKING_CODEC, PAYMENT_CODEC)
     subscriptions: list[Subscription[asyncpg.Connection]] = [
-        view_subscription(parts),
+        *projections(parts),
         Subscription(
             "booking-process-starter", Category("booking"), AtLeastOnce(starter.on_booking_event)
         ),
@@ -215,6 +239,17 @@ async def _placed(parts: BoxOffice, booking_id: BookingId) -> PlaceBooking:
         concert_id=booking.concert_id,
         seats=booking.seats,
     )
+
+
+async def open_payments(parts: BoxOffice) -> list[ReceivePayment]:
+    """The commands that payments neither applied nor refunded came from, as `unended_bookings`."""
+    ids = await verification.open_payments(parts.pool)
+    payments = [(each, await parts.payments.read(StreamId(payment_stream(each)))) for each in ids]
+    return [
+        ReceivePayment(payment_id=each, **payment.received.model_dump(exclude={"type"}))
+        for each, payment in payments
+        if payment is not None
+    ]
 
 
 async def verify_all(parts: BoxOffice) -> list[str]:

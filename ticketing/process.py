@@ -39,13 +39,13 @@ class CancelAnswer(Value):
 
 
 class PaymentOutcome(Value):
-    """`received`: neither applied nor refunded yet; `box-office verify` lists such payments."""
+    """What became of the money. `rejected`: the payment id is taken by another payment."""
 
     payment_id: PaymentId
-    status: Literal["applied", "refunded", "received", "rejected"]
+    status: Literal["applied", "refunded", "rejected"]
     refund_reason: RefundReason | None = None
     reinstated: bool = False
-    reason: str | None = None  # the rejection, while the payment is only received
+    reason: str | None = None  # the rejection
 
 
 LatePayment = Literal["reinstate", "refund"]

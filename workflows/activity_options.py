@@ -33,6 +33,14 @@ RESERVATION: Options = {
     ),
 }
 
+# Until the money is back, whatever it takes: after a day of trouble, once an hour is enough.
+REFUND: Options = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1), maximum_interval=timedelta(hours=1)
+    ),
+}
+
 # At most once: one attempt, and the process goes on whatever came of it.
 NOTIFICATION: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=3),

@@ -170,9 +170,10 @@ async def start_booking(client: Client, task_queue: str, request: PlaceBooking) 
 
 
 async def start_payment(
-    client: Client, task_queue: str, payment: ReceivePayment
+    client: Client, task_queue: str, payment: ReceivePayment, *, again: bool = False
 ) -> WorkflowHandle[PaymentWorkflow, PaymentOutcome]:
-    """Give a payment its process, unless one is running or has ended."""
+    """Give a payment its process, unless one is running or, but for `again`, has ended."""
+    reuse = WorkflowIDReusePolicy
     try:
         return await client.start_workflow(
             PaymentWorkflow.run,
@@ -180,7 +181,7 @@ async def start_payment(
             id=payment_stream(payment.payment_id),
             task_queue=task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
             static_summary=f"{payment.amount} for booking {payment.booking_id}",
         )
     except WorkflowAlreadyStartedError:

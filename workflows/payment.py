@@ -1,8 +1,10 @@
-"""The payment process: money arrived, so it pays for a booking.
+"""The payment process: money arrived, and ends as tickets or as a refund, exactly once.
 
-A payment the booking refuses stays `received` and is listed by `box-office verify`.
+It pays for a booking, waits for one that is not confirmed yet, gets an expired one its seats back,
+or returns the money. Every step is safe to repeat; the entities decide every race.
 """
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -11,26 +13,60 @@ from temporalio.exceptions import ApplicationError, FailureError
 from activities.bookings import BookingAccepted, BookingActivities, BookingAnswer
 from activities.notifications import NotificationActivities
 from activities.payments import PaymentAccepted, PaymentActivities
+from activities.provider import ProviderActivities
+from activities.reservations import ReleaseSeats, ReservationActivities, ReserveSeats
 from activities.terms import TermsActivities
 from ticketing.booking.commands import ReceivePayment as PayBooking
-from ticketing.ids import booking_stream
-from ticketing.notifications.api import Notification
-from ticketing.payment.commands import ApplyPayment, ReceivePayment
-from ticketing.process import PaymentOutcome
-from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION
-from workflows.booking import BookingWorkflow
+from ticketing.booking.commands import ReinstateBooking
+from ticketing.booking.rejections import BookingIsExpired
+from ticketing.ids import booking_stream, reinstatement_attempt
+from ticketing.notifications.api import Notification, NotificationKind
+from ticketing.payment.commands import (
+    ApplyPayment,
+    ReceivePayment,
+    RecordRefund,
+    RequestRefund,
+)
+from ticketing.payment.events import RefundReason
+from ticketing.process import PaymentOutcome, ProcessTerms
+from ticketing.reservations.api import Reserved
+from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, REFUND, RESERVATION
+from workflows.booking import ATTEMPT, BookingWorkflow
 from workflows.messages import Settled
 
 PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about as long
 PAUSE_MAX = timedelta(seconds=30)
 UNKNOWN_BOOKING_TIMEOUT = timedelta(seconds=30)  # how much earlier than its booking money may be
+REFUND_REASONS: dict[str, RefundReason] = {
+    "BookingIsExpired": "booking_expired",
+    "BookingIsCancelled": "booking_cancelled",
+    "BookingIsDenied": "booking_denied",
+    "BookingIsNotConfirmed": "booking_denied",  # not in time, which is a denial to who has paid
+    "BookingIsAlreadySettled": "already_settled",
+    "PaymentAmountMismatch": "amount_mismatch",
+    "BookingNotFound": "unknown_booking",
+}
 
 
 @workflow.defn
 class PaymentWorkflow:
+    @workflow.init
+    def __init__(self, payment: ReceivePayment) -> None:
+        self._payment = payment
+
     @workflow.run
     async def run(self, payment: ReceivePayment) -> PaymentOutcome:
-        """From the money's arrival to its use."""
+        """From the money's arrival to its use or its return."""
+        work = asyncio.create_task(self._settle(payment))
+        while True:
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:  # "Request Cancellation" in the Web UI
+                if work.done():
+                    raise  # the worker lets go of this run
+                workflow.logger.warning("money that arrived cannot be cancelled, only refunded")
+
+    async def _settle(self, payment: ReceivePayment) -> PaymentOutcome:
         received = await workflow.execute_local_activity_method(
             PaymentActivities.receive_payment, payment, **ENTITY_COMMAND
         )
@@ -38,75 +74,170 @@ class PaymentWorkflow:
             return PaymentOutcome(
                 payment_id=payment.payment_id, status="rejected", reason=received.type
             )
+        if received.refund_reason:  # a process before this one got that far
+            return await self._refund(received.refund_reason)
 
-        answer = await self._pay(payment)
-        if not isinstance(answer, BookingAccepted):
-            workflow.set_current_details(f"Not applied: **{answer.type}**")
-            return PaymentOutcome(
-                payment_id=payment.payment_id, status="received", reason=answer.type
-            )
-        await self._apply(payment)
-        await self._tell_booking_process(payment)
-        await self._tell_client(payment, answer)
-        return PaymentOutcome(payment_id=payment.payment_id, status="applied")
-
-    async def _pay(self, payment: ReceivePayment) -> BookingAnswer:
-        """The booking's answer; a payment that overtook its confirmation waits for it."""
-        started_at, pause = workflow.now(), PAUSE_FIRST
         terms = await workflow.execute_local_activity_method(
             TermsActivities.process_terms, **ENTITY_COMMAND
         )
+        answer, reinstated = await self._pay(terms), False
+        if isinstance(answer, BookingIsExpired) and terms.late_payment == "reinstate":
+            answer = await self._reinstate()
+            reinstated = isinstance(answer, BookingAccepted)
+        if not isinstance(answer, BookingAccepted):
+            return await self._refund(REFUND_REASONS[answer.type])
+        await self._apply(answer)
+        return PaymentOutcome(
+            payment_id=payment.payment_id, status="applied", reinstated=reinstated
+        )
+
+    async def _pay(self, terms: ProcessTerms) -> BookingAnswer:
+        """The booking's answer; a payment that overtook its confirmation waits for it."""
+        started_at, pause = workflow.now(), PAUSE_FIRST
         patience = {
             "BookingIsNotConfirmed": terms.confirmation_timeout,
             "BookingNotFound": UNKNOWN_BOOKING_TIMEOUT,
         }
         while True:
-            answer = await workflow.execute_local_activity_method(
-                BookingActivities.pay_booking,
-                PayBooking(
-                    booking_id=payment.booking_id,
-                    payment_id=payment.payment_id,
-                    amount=payment.amount,
-                ),
-                **ENTITY_COMMAND,
-            )
+            answer = await self._ask_booking()
             if workflow.now() - started_at >= patience.get(answer.type, timedelta(0)):
                 return answer
             workflow.set_current_details(f"Waits for the booking: **{answer.type}**")
             await workflow.sleep(pause, summary="the booking may be confirmed by then")
             pause = min(2 * pause, PAUSE_MAX)
 
-    async def _apply(self, payment: ReceivePayment) -> None:
+    async def _ask_booking(self) -> BookingAnswer:
+        return await workflow.execute_local_activity_method(
+            BookingActivities.pay_booking,
+            PayBooking(
+                booking_id=self._payment.booking_id,
+                payment_id=self._payment.payment_id,
+                amount=self._payment.amount,
+            ),
+            **ENTITY_COMMAND,
+        )
+
+    async def _reinstate(self) -> BookingAnswer:
+        """The late payment policy: the same seats again, if nobody has taken one of them."""
+        workflow.set_current_details("Late: asks for the **same seats** again")
+        booking = await self._booking()
+        assert booking is not None  # it just said that it is expired
+        await self._release(ATTEMPT)  # its own process may not have come that far yet
+        attempt = reinstatement_attempt(self._payment.payment_id)
+        reserved = await workflow.execute_activity_method(
+            ReservationActivities.reserve_seats,
+            ReserveSeats(
+                booking_id=self._payment.booking_id,
+                attempt=attempt,
+                concert_id=booking.concert_id,
+                seats=booking.seats,
+            ),
+            summary="reserve the same seats again",
+            **RESERVATION,
+        )
+        if not isinstance(reserved, Reserved):
+            return await self._ask_booking()  # another payment may have settled it meanwhile
+        answer = await workflow.execute_local_activity_method(
+            BookingActivities.reinstate_booking,
+            ReinstateBooking(
+                booking_id=self._payment.booking_id,
+                payment_id=self._payment.payment_id,
+                amount=self._payment.amount,
+                tickets=reserved.tickets,
+            ),
+            **ENTITY_COMMAND,
+        )
+        if not isinstance(answer, BookingAccepted):
+            await self._release(attempt)
+        return answer
+
+    async def _release(self, attempt: int) -> None:
+        await workflow.execute_activity_method(
+            ReservationActivities.release_seats,
+            ReleaseSeats(booking_id=self._payment.booking_id, attempt=attempt),
+            summary="release the expired hold" if attempt == ATTEMPT else "release the seats again",
+            **RESERVATION,
+        )
+
+    async def _apply(self, booking: BookingAccepted) -> None:
         applied = await workflow.execute_local_activity_method(
             PaymentActivities.apply_payment,
-            ApplyPayment(payment_id=payment.payment_id, booking_id=payment.booking_id),
+            ApplyPayment(payment_id=self._payment.payment_id, booking_id=self._payment.booking_id),
             **ENTITY_COMMAND,
         )
         if not isinstance(applied, PaymentAccepted):
             raise ApplicationError(f"paid but not applied: {applied!r}", non_retryable=True)
+        workflow.set_current_details(f"Applied: **{self._payment.booking_id}** is settled")
+        await self._tell_booking_process()
+        await self._tell_client("settled", self._payment.booking_id, booking)
 
-    async def _tell_booking_process(self, payment: ReceivePayment) -> None:
+    async def _refund(self, reason: RefundReason) -> PaymentOutcome:
+        workflow.set_current_details(
+            f"**Refund requested**: {reason}. The provider is asked until it is made"
+        )
+        requested = await workflow.execute_local_activity_method(
+            PaymentActivities.request_refund,
+            RequestRefund(payment_id=self._payment.payment_id, reason=reason),
+            **ENTITY_COMMAND,
+        )
+        if not isinstance(requested, PaymentAccepted):
+            raise ApplicationError(f"cannot be refunded: {requested!r}", non_retryable=True)
+        refund_ref = await workflow.execute_activity_method(
+            ProviderActivities.refund_payment,
+            self._payment.payment_id,
+            summary=f"refund {self._payment.amount}: {reason}",
+            **REFUND,
+        )
+        await workflow.execute_local_activity_method(
+            PaymentActivities.record_refund,
+            RecordRefund(payment_id=self._payment.payment_id, refund_ref=refund_ref),
+            **ENTITY_COMMAND,
+        )
+        workflow.set_current_details(f"**Refunded**: {reason}")
+        booking = await self._booking()
+        if booking:  # else we know of nobody to tell
+            await self._tell_client("refunded", self._payment.payment_id, booking, reason=reason)
+        return PaymentOutcome(
+            payment_id=self._payment.payment_id, status="refunded", refund_reason=reason
+        )
+
+    async def _booking(self) -> BookingAccepted | None:
+        return await workflow.execute_local_activity_method(
+            BookingActivities.read_booking, self._payment.booking_id, **ENTITY_COMMAND
+        )
+
+    async def _tell_booking_process(self) -> None:
         process: workflow.ExternalWorkflowHandle[BookingWorkflow]
         process = workflow.get_external_workflow_handle_for(
-            BookingWorkflow.run, booking_stream(payment.booking_id)
+            BookingWorkflow.run, booking_stream(self._payment.booking_id)
         )
         try:
-            await process.signal(BookingWorkflow.settled, Settled(payment_id=payment.payment_id))
+            await process.signal(
+                BookingWorkflow.settled, Settled(payment_id=self._payment.payment_id)
+            )
         except FailureError:  # no such process any more; the booking itself is settled
             workflow.logger.info("booking process is gone")
 
-    async def _tell_client(self, payment: ReceivePayment, booking: BookingAccepted) -> None:
-        receipt = Notification(
-            kind="settled",
-            about=payment.booking_id,
-            booking_id=payment.booking_id,
+    async def _tell_client(
+        self,
+        kind: NotificationKind,
+        about: str,
+        booking: BookingAccepted,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        notification = Notification(
+            kind=kind,
+            about=about,
+            booking_id=self._payment.booking_id,
             client_id=booking.client_id,
             seats=booking.seats,
-            total=payment.amount,
+            total=self._payment.amount,
+            reason=reason,
         )
         try:
             await workflow.execute_local_activity_method(
-                NotificationActivities.notify_client, receipt, **NOTIFICATION
+                NotificationActivities.notify_client, notification, **NOTIFICATION
             )
         except FailureError as failure:  # never fails the process
             workflow.logger.warning("client not told: %s", failure)

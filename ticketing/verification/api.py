@@ -14,6 +14,8 @@ Check = Literal[
     "view_differs",
     "payment_open",
     "payment_misapplied",
+    "money_differs",
+    "provider_differs",
 ]
 
 

@@ -1,16 +1,29 @@
 """Checks the promises over the whole database, by SQL and not by the rules that are checked."""
 
+from collections.abc import Sequence
+
 from asyncpg import Pool, Record
 from asyncpg.pool import PoolConnectionProxy
 
-from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
+from ticketing.money import Money
+from ticketing.payments.api import ProviderPayment
 from ticketing.verification.api import Check, Finding
+from ticketing.verification.provider import OurPayment, compare
+from ticketing.views.api import BOOKING_PROJECTION
 
 UNENDED = """
 SELECT booking_id
   FROM verification.booking
  WHERE status IN ('awaiting_confirmation', 'confirmed')
  ORDER BY booking_id
+"""
+
+OPEN_PAYMENTS = """
+SELECT payment_id
+  FROM verification.payment
+ WHERE NOT applied AND NOT refunded
+ ORDER BY payment_id
 """
 
 SEAT_CONSTRAINT_MISSING = """
@@ -68,6 +81,7 @@ SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
 
 # A row is compared with the log up to its own version, so lag is no finding; an event that the
 # projection's checkpoint has passed must be in it.
+# $1 projection
 VIEW_DIFFERS = """
 SELECT ARRAY[booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
        format('the view says %s at version %s, the log %s at %s',
@@ -84,7 +98,7 @@ SELECT ARRAY[booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
     OR coalesce(v.version, 0) < b.version AND EXISTS (
          SELECT
            FROM es.checkpoint c
-          WHERE c.consumer = 'booking-view'
+          WHERE c.consumer = $1
             AND c.slice = b.slice AND c.position >= b.position)
  ORDER BY booking_id
 """
@@ -117,6 +131,33 @@ SELECT ARRAY[booking_id] AS booking_ids, ARRAY[payment_id] AS payment_ids,
  ORDER BY payment_id
 """
 
+# In total, although each payment is checked alone: what nobody thought of above shows here.
+MONEY_DIFFERS = """
+SELECT ARRAY[]::text[] AS booking_ids, ARRAY[]::text[] AS payment_ids,
+       format('received %s, refunded %s, under way %s, but settled %s, in the minor unit of %s',
+              sum(received), sum(refunded), sum(under_way), sum(settled), currency) AS what
+  FROM (SELECT amount ->> 'currency' AS currency,
+               (amount ->> 'amount_minor')::bigint AS received,
+               CASE WHEN refunded THEN (amount ->> 'amount_minor')::bigint ELSE 0 END AS refunded,
+               CASE WHEN NOT refunded AND NOT applied
+                    THEN (amount ->> 'amount_minor')::bigint ELSE 0 END AS under_way,
+               0 AS settled
+          FROM verification.payment
+        UNION ALL
+        SELECT total ->> 'currency', 0, 0, 0, (total ->> 'amount_minor')::bigint
+          FROM verification.booking
+         WHERE status = 'settled') AS moved
+ GROUP BY currency
+HAVING sum(received) - sum(refunded) - sum(under_way) <> sum(settled)
+ ORDER BY currency
+"""
+
+PAYMENTS = """
+SELECT payment_id, booking_id, amount, refunded
+  FROM verification.payment
+ ORDER BY payment_id
+"""
+
 # $1 streams
 EVENTS = """
 SELECT stream_id, format('%s %s %s', stream_id, version, event_type) AS event
@@ -124,6 +165,8 @@ SELECT stream_id, format('%s %s %s', stream_id, version, event_type) AS event
  WHERE stream_id = ANY ($1)
  ORDER BY stream_id, version
 """
+
+BINDS: dict[Check, tuple[str, ...]] = {"view_differs": (BOOKING_PROJECTION,)}
 
 CHECKS: dict[Check, str] = {
     "seat_constraint_missing": SEAT_CONSTRAINT_MISSING,
@@ -134,6 +177,7 @@ CHECKS: dict[Check, str] = {
     "view_differs": VIEW_DIFFERS,
     "payment_open": PAYMENT_OPEN,
     "payment_misapplied": PAYMENT_MISAPPLIED,
+    "money_differs": MONEY_DIFFERS,
 }
 
 
@@ -142,13 +186,36 @@ async def unended_bookings(pool: Pool) -> tuple[BookingId, ...]:
     return tuple(row["booking_id"] for row in await pool.fetch(UNENDED))
 
 
+async def open_payments(pool: Pool) -> tuple[PaymentId, ...]:
+    """The payments that are neither applied nor refunded: each needs a process."""
+    return tuple(row["payment_id"] for row in await pool.fetch(OPEN_PAYMENTS))
+
+
+async def verify_provider(pool: Pool, ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
+    """Where the provider's ledger and ours disagree. Read the ledger first: ours may be ahead."""
+    ours = [
+        OurPayment(
+            payment_id=row["payment_id"],
+            booking_id=row["booking_id"],
+            amount=Money.model_validate_json(row["amount"]),
+            refunded=row["refunded"],
+        )
+        for row in await pool.fetch(PAYMENTS)
+    ]
+    return compare(ours, ledger)
+
+
 async def verify_business(pool: Pool) -> tuple[Finding, ...]:
     """Every broken promise, as of one instant; reads the whole log, so not for every minute."""
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = [(check, row) for check in CHECKS for row in await connection.fetch(CHECKS[check])]
+        found = [
+            (check, row)
+            for check in CHECKS
+            for row in await connection.fetch(CHECKS[check], *BINDS.get(check, ()))
+        ]
         streams = {stream for _, row in found for stream in _streams(row)}
         events = await _events(connection, streams)
     return tuple(

@@ -7,8 +7,14 @@ from pydantic import AwareDatetime
 from ticketing.booking.state import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
+from ticketing.payment.events import RefundReason
+from ticketing.payment.state import PaymentStatus
 from ticketing.seats import Seat, Ticket
 from ticketing.value import Value
+
+# The names their checkpoints are kept under.
+BOOKING_PROJECTION = "BookingViewProjection"
+PAYMENT_PROJECTION = "PaymentViewProjection"
 
 
 class BookingView(Value):
@@ -28,6 +34,21 @@ class BookingView(Value):
     settled_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     payment_id: PaymentId | None
+    version: int
+
+
+class PaymentView(Value):
+    """One row of `views.payment`. A refund that is due and not made is `refund_requested`."""
+
+    payment_id: PaymentId
+    booking_id: BookingId
+    payer: str
+    amount: Money
+    status: PaymentStatus
+    refund_reason: RefundReason | None
+    refund_ref: str | None
+    received_at: AwareDatetime
+    ended_at: AwareDatetime | None
     version: int
 
 

@@ -1,16 +1,19 @@
 """The views in Postgres, in the schema `views`."""
 
+from collections.abc import Sequence
+
 from asyncpg import Connection, Pool, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from eventstore.api import StoredEvent
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.state import BookingStatus
-from ticketing.ids import BookingId, ClientId, ConcertId
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
+from ticketing.payment.events import PaymentEvent
 from ticketing.seats import Seat
-from ticketing.views.api import BookingView, SeatMapEntry
-from ticketing.views.projection import project
+from ticketing.views.api import BookingView, PaymentView, SeatMapEntry
+from ticketing.views.projection import project, project_payment
 
 # $1 booking
 BOOKING = "SELECT to_jsonb(b) AS view FROM views.booking b WHERE b.booking_id = $1"
@@ -99,6 +102,33 @@ SELECT booking_id, client_id, concert_id, seats, tickets, total, status, reason,
 
 CLEAR = "DELETE FROM views.booking"  # not TRUNCATE, which would keep readers waiting
 
+# $1 payment
+PAYMENT = "SELECT to_jsonb(p) AS view FROM views.payment p WHERE p.payment_id = $1"
+
+# $1 bookings
+PAYMENTS_OF = """
+SELECT to_jsonb(p) AS view
+  FROM views.payment p
+ WHERE p.booking_id = ANY ($1)
+ ORDER BY p.booking_id, p.received_at, p.payment_id
+"""
+
+# $1 the view as JSON
+PUT_PAYMENT = """
+INSERT INTO views.payment AS p
+       (payment_id, booking_id, payer, amount, status, refund_reason, refund_ref, received_at,
+        ended_at, version)
+SELECT payment_id, booking_id, payer, amount, status, refund_reason, refund_ref, received_at,
+       ended_at, version
+  FROM jsonb_populate_record(NULL::views.payment, jsonb_strip_nulls($1::jsonb))
+    ON CONFLICT (payment_id) DO UPDATE
+   SET status = excluded.status, refund_reason = excluded.refund_reason,
+       refund_ref = excluded.refund_ref, ended_at = excluded.ended_at, version = excluded.version
+ WHERE p.version < excluded.version
+"""
+
+CLEAR_PAYMENTS = "DELETE FROM views.payment"
+
 
 class PostgresBookingViews:
     """`BookingViews`, and what its projection writes."""
@@ -152,6 +182,35 @@ class PostgresBookingViews:
     async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
         """Forget everything, for a rebuild in the same transaction as the checkpoints' reset."""
         await tx.execute(CLEAR)
+
+
+class PostgresPaymentViews:
+    """The view of payments, and what its projection writes."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def of_bookings(self, booking_ids: Sequence[BookingId]) -> tuple[PaymentView, ...]:
+        """The payments of some bookings: by booking, then by arrival."""
+        return tuple(map(_payment_view, await self._pool.fetch(PAYMENTS_OF, list(booking_ids))))
+
+    async def project(
+        self, tx: Connection | PoolConnectionProxy, stored: StoredEvent, event: PaymentEvent
+    ) -> None:
+        """As `PostgresBookingViews.project`."""
+        payment_id = PaymentId(stored.stream.partition("-")[2])
+        row = await tx.fetchrow(PAYMENT, payment_id)
+        before = _payment_view(row) if row else None
+        view = project_payment(before, payment_id, event, stored.version, stored.recorded_at)
+        await tx.execute(PUT_PAYMENT, view.model_dump_json())
+
+    async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
+        """As `PostgresBookingViews.clear`."""
+        await tx.execute(CLEAR_PAYMENTS)
+
+
+def _payment_view(row: Record) -> PaymentView:
+    return PaymentView.model_validate_json(row["view"])
 
 
 def _view(row: Record) -> BookingView:

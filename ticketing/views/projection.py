@@ -1,12 +1,15 @@
-"""From a booking's events to its row. The rules are those of the entity's own fold."""
+"""From an entity's events to its row. The rules are those of the entity's own fold."""
 
 from datetime import datetime
 
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.state import Booking, BookingStatus, evolve
 from ticketing.errors import DefectError
-from ticketing.ids import BookingId
-from ticketing.views.api import BookingView
+from ticketing.ids import BookingId, PaymentId
+from ticketing.payment import state as payment_state
+from ticketing.payment.events import PaymentEvent, PaymentReceived
+from ticketing.payment.state import Payment
+from ticketing.views.api import BookingView, PaymentView
 
 _ENDED: frozenset[BookingStatus] = frozenset({"denied", "cancelled", "expired", "settled"})
 
@@ -24,11 +27,9 @@ def project(
         DefectError: a version between the row and the event is missing.
         ImpossibleTransition: the event cannot follow the row's state.
     """
-    seen = view.version if view else 0
-    if view is not None and version <= seen:
+    if view is not None and version <= view.version:
         return view
-    if version > seen + 1:
-        raise DefectError(f"{booking_id}: {event.type} is version {version}, the view at {seen}")
+    _follows(view.version if view else 0, booking_id, event.type, version)
     booking = evolve(_booking(view) if view else None, event)
     # The first confirmation counts: a reinstated booking is confirmed again for a moment only.
     confirmed_at = view.confirmed_at if view else None
@@ -50,6 +51,53 @@ def project(
         ended_at=recorded_at if booking.status in _ENDED else None,
         payment_id=booking.payment_id,
         version=version,
+    )
+
+
+def project_payment(
+    view: PaymentView | None,
+    payment_id: PaymentId,
+    event: PaymentEvent,
+    version: int,
+    recorded_at: datetime,
+) -> PaymentView:
+    """As `project`, for a payment."""
+    if view is not None and version <= view.version:
+        return view
+    _follows(view.version if view else 0, payment_id, event.type, version)
+    payment = payment_state.evolve(_payment(view) if view else None, event)
+    return PaymentView(
+        payment_id=payment_id,
+        booking_id=payment.received.booking_id,
+        payer=payment.received.payer,
+        amount=payment.received.amount,
+        status=payment.status,
+        refund_reason=payment.refund_reason,
+        refund_ref=payment.refund_ref,
+        received_at=view.received_at if view else recorded_at,
+        ended_at=recorded_at if payment.status in ("applied", "refunded") else None,
+        version=version,
+    )
+
+
+def _follows(seen: int, identity: str, event_type: str, version: int) -> None:
+    if version > seen + 1:
+        raise DefectError(f"{identity}: {event_type} is version {version}, the view at {seen}")
+
+
+def _payment(view: PaymentView) -> Payment:
+    return Payment(
+        status=view.status,
+        received=PaymentReceived(
+            booking_id=view.booking_id,
+            payer=view.payer,
+            amount=view.amount,
+            provider="",  # not in the view
+            provider_ref="",
+            captured_at=view.received_at,
+        ),
+        refund_reason=view.refund_reason,
+        refund_ref=view.refund_ref,
     )
 
 

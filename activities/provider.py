@@ -1,0 +1,25 @@
+"""Calls to the payment provider. Safe to repeat: the payment id is the idempotency key."""
+
+from temporalio import activity
+
+from activities.errors import defects_are_final
+from ticketing.errors import TransientError
+from ticketing.ids import PaymentId
+from ticketing.payments.api import PaymentProvider
+
+
+class ProviderActivities:
+    def __init__(self, provider: PaymentProvider) -> None:
+        self._provider = provider
+
+    @activity.defn
+    async def refund_payment(self, payment_id: PaymentId) -> str:
+        """Give the money back; the provider's reference. Failures are counted, and tried again."""
+        try:
+            with defects_are_final():
+                return await self._provider.refund(payment_id)
+        except TransientError:
+            activity.metric_meter().create_counter(
+                "refund_attempts_failed", "refunds that the provider did not make when asked"
+            ).add(1)
+            raise

@@ -1,0 +1,63 @@
+"""Our payments against the ledger of the company that holds the money."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ticketing.ids import BookingId, PaymentId
+from ticketing.money import Money
+from ticketing.payments.api import ProviderPayment
+from ticketing.value import Value
+from ticketing.verification.api import Finding
+
+
+class OurPayment(Value):
+    """A payment as the log tells it."""
+
+    payment_id: PaymentId
+    booking_id: BookingId
+    amount: Money
+    refunded: bool
+
+
+def compare(ours: Sequence[OurPayment], ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
+    """Each payment that the two tell differently."""
+    captured = {each.payment_id: each for each in ledger}
+    known = {each.payment_id: each for each in ours}
+    times = Counter(each.payment_id for each in ledger)
+    findings = (
+        _finding(captured.get(payment_id) or known[payment_id], what)
+        for payment_id in sorted(captured.keys() | known.keys())
+        for what in _differences(known.get(payment_id), captured.get(payment_id), times[payment_id])
+    )
+    return tuple(findings)
+
+
+def _differences(
+    our: OurPayment | None, theirs: ProviderPayment | None, captures: int
+) -> Iterator[str]:
+    if captures > 1:
+        yield f"captured {captures} times"
+    if theirs is None:
+        yield "received here, and unknown to the provider"
+    elif our is None:
+        yield f"{theirs.amount} captured, and not received here"
+    else:
+        if (our.booking_id, our.amount) != (theirs.booking_id, theirs.amount):
+            yield (
+                f"{our.amount} for {our.booking_id} here, "
+                f"{theirs.amount} for {theirs.booking_id} there"
+            )
+        if our.refunded and theirs.refund_ref is None:
+            yield "refunded here, and not by the provider"
+        if theirs.refund_ref is not None and not our.refunded:
+            yield f"returned by the provider ({theirs.refund_ref}), and not refunded here"
+
+
+def _finding(payment: OurPayment | ProviderPayment, what: str) -> Finding:
+    return Finding(
+        check="provider_differs",
+        booking_ids=(payment.booking_id,),
+        payment_ids=(payment.payment_id,),
+        what=what,
+        events=(),
+    )
