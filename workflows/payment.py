@@ -168,8 +168,8 @@ class PaymentWorkflow:
         if not isinstance(applied, PaymentAccepted):
             raise ApplicationError(f"paid but not applied: {applied!r}", non_retryable=True)
         workflow.set_current_details(f"Applied: **{self._payment.booking_id}** is settled")
-        await self._tell_booking_process()
         await self._tell_client("settled", self._payment.booking_id, booking)
+        await self._tell_booking_process()  # last: one workflow task less, which is an Action
 
     async def _refund(self, reason: RefundReason) -> PaymentOutcome:
         workflow.set_current_details(

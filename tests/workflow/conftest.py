@@ -10,8 +10,9 @@ from temporalio.client import Client
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office, worker
 from ticketing.booking.commands import PlaceBooking
-from ticketing.ids import BookingId, ClientId, ConcertId
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
+from ticketing.payment.commands import ReceivePayment
 from ticketing.reservations.api import Concert, PriceZone
 from ticketing.seats import Seat
 from workflows.client import OrchestratedBookingProcess
@@ -61,6 +62,18 @@ def place(booking_id: str, *seats: str, concert: ConcertId = CONCERT) -> PlaceBo
         client_id=ClientId("ann"),
         concert_id=concert,
         seats=tuple(map(Seat.parse, seats)),
+    )
+
+
+def payment(booking_id: str, payment_id: str = "p1", amount: Money = PRICE) -> ReceivePayment:
+    return ReceivePayment(
+        payment_id=PaymentId(payment_id),
+        booking_id=BookingId(booking_id),
+        payer="ann",
+        amount=amount,
+        provider="sandbox",
+        provider_ref="ref",
+        captured_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 

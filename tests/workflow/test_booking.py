@@ -1,14 +1,21 @@
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 from eventstore.slices import StreamId
 from tests.clock import Clock
-from tests.workflow.conftest import FREE_CONCERT, HOLD, OPEN_END_CONCERT, PRICE, Stage, place
+from tests.workflow.conftest import (
+    FREE_CONCERT,
+    HOLD,
+    OPEN_END_CONCERT,
+    PRICE,
+    Stage,
+    payment,
+    place,
+)
 from ticketing.booking.rejections import BookingAlreadyExists, TooManySeats
-from ticketing.ids import BookingId, PaymentId
-from ticketing.payment.commands import ReceivePayment
+from ticketing.ids import BookingId
 from ticketing.verification.postgres import verify_business
 from workflows.client import booking_process
 
@@ -21,18 +28,6 @@ async def held(stage: Stage, booking_id: str) -> int:
 async def events(stage: Stage, booking_id: str) -> list[str]:
     stream = await stage.parts.store.read_stream(StreamId(f"booking-{booking_id}"))
     return [event.type for event in stream]
-
-
-def payment(booking_id: str, payment_id: str = "p1") -> ReceivePayment:
-    return ReceivePayment(
-        payment_id=PaymentId(payment_id),
-        booking_id=BookingId(booking_id),
-        payer="ann",
-        amount=PRICE,
-        provider="sandbox",
-        provider_ref="ref",
-        captured_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
 
 
 async def test_a_placed_booking_is_confirmed_with_its_price_and_deadline(running: Stage) -> None:

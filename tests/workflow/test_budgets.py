@@ -11,7 +11,7 @@ from temporalio.testing import TimeSkipper
 
 from entrypoints.embedded import TemporalServer
 from tests.clock import Clock
-from tests.workflow.conftest import HOLD, Stage, place
+from tests.workflow.conftest import HOLD, Stage, payment, place
 from ticketing.ids import BookingId
 from workflows.client import booking_process
 
@@ -60,6 +60,25 @@ async def test_a_denied_booking_keeps_its_budget(
         print(f"\ndenied: {used[0]} Actions of 5, {used[1]} events of 22")
     assert 0 < used[0] <= 5
     assert used[1] <= 22
+
+
+async def test_a_settled_booking_and_its_payment_keep_their_budget(
+    running: Stage, client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await running.process.place(place("b1", "1-1"))
+
+    assert (await running.process.pay(payment("b1"))).status == "applied"
+
+    assert (await booking_process(client, BookingId("b1")).result()).status == "settled"
+    paid = (await client.get_workflow_handle("payment-p1").fetch_history()).events
+    used = (
+        await settled_actions(temporal, client.namespace),
+        await events(client, "b1") + len(paid),
+    )
+    with capsys.disabled():
+        print(f"\nsettled: {used[0]} Actions of 9, {used[1]} events of 45")
+    assert 0 < used[0] <= 9
+    assert used[1] <= 45
 
 
 async def test_a_booking_that_expires_after_a_reminder_keeps_its_budget(
