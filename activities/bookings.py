@@ -4,7 +4,7 @@ A step of a process is one command: its id comes from the workflow and the activ
 retry, a second worker or a second run of the process is the same command to the log.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import Field
 from temporalio import activity
@@ -21,18 +21,13 @@ from ticketing.booking.commands import (
     ReceivePayment,
     ReinstateBooking,
 )
-from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking, BookingStatus
-from ticketing.command_handler import Accepted, CommandHandler
+from ticketing.command_handler import Accepted, BookingHandler
 from ticketing.ids import BookingId, ClientId, ConcertId, booking_stream, command_id
 from ticketing.money import Money
 from ticketing.seats import Seat
 from ticketing.value import Value
-
-BookingHandler: TypeAlias = CommandHandler[
-    BookingCommand, Booking | None, BookingEvent, BookingRejection
-]
 
 
 class BookingAccepted(Value):

@@ -1,12 +1,12 @@
 """Commands to the Payment entity, one activity each. Command ids as in `activities.bookings`."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import Field
 from temporalio import activity
 
 from activities.errors import defects_are_final
-from ticketing.command_handler import Accepted, CommandHandler
+from ticketing.command_handler import Accepted, PaymentHandler
 from ticketing.ids import command_id
 from ticketing.payment.commands import (
     ApplyPayment,
@@ -15,14 +15,10 @@ from ticketing.payment.commands import (
     RecordRefund,
     RequestRefund,
 )
-from ticketing.payment.events import PaymentEvent, RefundReason
+from ticketing.payment.events import RefundReason
 from ticketing.payment.rejections import PaymentRejection
-from ticketing.payment.state import Payment, PaymentStatus
+from ticketing.payment.state import PaymentStatus
 from ticketing.value import Value
-
-PaymentHandler: TypeAlias = CommandHandler[
-    PaymentCommand, Payment | None, PaymentEvent, PaymentRejection
-]
 
 
 class PaymentAccepted(Value):

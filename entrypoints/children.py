@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -27,18 +27,6 @@ class StackError(Exception):
 
 class DirectoryIsInUse(StackError):
     """Another stack holds the directory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A directory claimed for one stack.
-
-    Every child inherits `lock`, so the claim ends with the last process that works in the
-    directory, even when the parent was killed and a server is still shutting down.
-    """
-
-    directory: Path
-    lock: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +58,12 @@ class Child:
         except TimeoutError:
             pass  # it had its time
         finally:
-            self._signal(signal.SIGKILL)
+            self.kill()
         return await self.wait()
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """SIGKILL: no chance to tidy up."""
         self._signal(signal.SIGKILL)
-        await self.wait()
 
     def log_tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
@@ -86,6 +73,24 @@ class Child:
         if self.is_running():
             with suppress(ProcessLookupError):
                 self.process.send_signal(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A directory claimed for one stack, and the children that were started in it.
+
+    Every child inherits `lock`, so the claim ends with the last process that works in the
+    directory, even when the parent was killed and a server is still shutting down.
+    """
+
+    directory: Path
+    lock: int
+    children: list[Child] = field(default_factory=list)
+
+    def kill_all(self) -> None:
+        """SIGKILL to whatever still runs: for people who do not want to wait."""
+        for each in self.children:
+            each.kill()
 
 
 @asynccontextmanager
@@ -137,7 +142,9 @@ async def start_child(
             pass_fds=[home.lock],
             start_new_session=True,  # Ctrl-C reaches only us: we stop the children in order
         )
-    return Child(name, process, log, stop_signal)
+    started = Child(name, process, log, stop_signal)
+    home.children.append(started)
+    return started
 
 
 @asynccontextmanager

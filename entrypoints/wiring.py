@@ -15,9 +15,9 @@ from temporalio.envconfig import ClientConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.bookings import BookingActivities, BookingHandler
+from activities.bookings import BookingActivities
 from activities.notifications import NotificationActivities
-from activities.payments import PaymentActivities, PaymentHandler
+from activities.payments import PaymentActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
 from entrypoints.settings import Settings
@@ -34,7 +34,7 @@ from eventstore.slices import Category, StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
-from ticketing.command_handler import CommandHandler
+from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
 from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.notifications import log as notification_log
 from ticketing.notifications.api import Notifier

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from secrets import SystemRandom
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
@@ -13,8 +13,16 @@ from pydantic import BaseModel
 from eventstore.api import Appended, CommandRef, Doorbell, EventStore, Exact, Metadata
 from eventstore.codec import Codec
 from eventstore.slices import Slice, StreamId
+from ticketing.booking.commands import BookingCommand
+from ticketing.booking.events import BookingEvent
+from ticketing.booking.rejections import BookingRejection
+from ticketing.booking.state import Booking
 from ticketing.decider import Decider, Rejection
 from ticketing.errors import TransientError
+from ticketing.payment.commands import PaymentCommand
+from ticketing.payment.events import PaymentEvent
+from ticketing.payment.rejections import PaymentRejection
+from ticketing.payment.state import Payment
 
 C = TypeVar("C", bound=BaseModel)
 S = TypeVar("S")
@@ -105,6 +113,14 @@ class CommandHandler(Generic[C, S, E, R]):
 
     def _fold(self, events: Sequence[E], state: S) -> S:
         return reduce(self._decider.evolve, events, state)
+
+
+BookingHandler: TypeAlias = CommandHandler[
+    BookingCommand, Booking | None, BookingEvent, BookingRejection
+]
+PaymentHandler: TypeAlias = CommandHandler[
+    PaymentCommand, Payment | None, PaymentEvent, PaymentRejection
+]
 
 
 def _digest(command: BaseModel) -> UUID:
