@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import BookingStatus
+from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.commands import ReceivePayment
@@ -48,6 +49,10 @@ class PaymentOutcome(Value):
     reason: str | None = None  # the rejection
 
 
+class NoAnswerError(TransientError):
+    """The process has the request and goes on, but nobody answered in time."""
+
+
 LatePayment = Literal["reinstate", "refund"]
 
 
@@ -58,6 +63,31 @@ class ProcessTerms(Value):
     reminder_before: timedelta  # before the deadline
     expiry_grace: timedelta  # after the deadline: a payment on its way may still arrive
     late_payment: LatePayment = "reinstate"  # what becomes of money for an expired booking
+
+
+# Why the money goes back, by what the booking answers to it. One that is still not confirmed when
+# the patience with it is over counts as denied to who has paid.
+REFUND_REASONS: dict[str, RefundReason] = {
+    "BookingIsExpired": "booking_expired",
+    "BookingIsCancelled": "booking_cancelled",
+    "BookingIsDenied": "booking_denied",
+    "BookingIsNotConfirmed": "booking_denied",
+    "BookingIsAlreadySettled": "already_settled",
+    "PaymentAmountMismatch": "amount_mismatch",
+    "BookingNotFound": "unknown_booking",
+}
+UNKNOWN_BOOKING_PATIENCE = timedelta(seconds=30)  # how much earlier than its booking money may be
+
+
+def patience_with(answer: str, terms: ProcessTerms) -> timedelta:
+    """How long money waits for another answer of its booking than this one."""
+    match answer:
+        case "BookingIsNotConfirmed":
+            return terms.confirmation_timeout
+        case "BookingNotFound":
+            return UNKNOWN_BOOKING_PATIENCE
+        case _:
+            return timedelta(0)
 
 
 class BookingProcess(Protocol):

@@ -22,20 +22,15 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.rejections import BookingAlreadyExists
-from ticketing.errors import TransientError
 from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
-from ticketing.process import CancelAnswer, Decision, PaymentOutcome
+from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
 from workflows.booking import BookingWorkflow
 from workflows.messages import BookingOutcome, CancelRequest
 from workflows.payment import PaymentWorkflow
 
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
-
-
-class NoWorkerError(TransientError):
-    """The process was started and goes on, but nobody answered in time."""
 
 
 class OrchestratedBookingProcess:
@@ -50,7 +45,7 @@ class OrchestratedBookingProcess:
         """Place a booking and wait for the decision. The same request again: the same answer.
 
         Raises:
-            NoWorkerError: the booking process is started, but did not decide in time.
+            NoAnswerError: the booking process is started, but did not decide in time.
         """
         try:
             return await self._start_and_decide(request, WorkflowIDReusePolicy.REJECT_DUPLICATE)
@@ -79,7 +74,7 @@ class OrchestratedBookingProcess:
                 rpc_timeout=self._patience,
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise NoWorkerError(f"no decision on {request.booking_id} in time") from error
+            raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
         finally:
             with suppress(RPCError, WorkflowAlreadyStartedError):  # else asyncio warns of it
                 await start.workflow_handle()
@@ -100,27 +95,27 @@ class OrchestratedBookingProcess:
         try:
             return await handle.execute_update(BookingWorkflow.decision, rpc_timeout=self._patience)
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise NoWorkerError(f"no decision on {request.booking_id} in time") from error
+            raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
 
     async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
         """Hand in money that arrived and wait for what became of it.
 
         Raises:
-            NoWorkerError: the payment process is started, but did not end in time.
+            NoAnswerError: the payment process is started, but did not end in time.
         """
         handle = await start_payment(self._client, self._task_queue, payment)
         try:
             return await handle.result(rpc_timeout=self._patience)
         except RPCError as error:
             if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
-                raise NoWorkerError(f"{payment.payment_id} is not settled in time") from error
+                raise NoAnswerError(f"{payment.payment_id} is not settled in time") from error
             raise
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
         """Cancel a booking and wait for its end.
 
         Raises:
-            NoWorkerError: the process has the request, but did not end in time.
+            NoAnswerError: the process has the request, but did not end in time.
         """
         handle = self._booking(booking_id)
         try:
@@ -128,7 +123,7 @@ class OrchestratedBookingProcess:
                 BookingWorkflow.cancel, CancelRequest(reason=reason), rpc_timeout=self._patience
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise NoWorkerError(f"{booking_id} is not cancelled in time") from error
+            raise NoAnswerError(f"{booking_id} is not cancelled in time") from error
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -28,7 +28,7 @@ from ticketing.payment.commands import (
     RequestRefund,
 )
 from ticketing.payment.events import RefundReason
-from ticketing.process import PaymentOutcome, ProcessTerms
+from ticketing.process import REFUND_REASONS, PaymentOutcome, ProcessTerms, patience_with
 from ticketing.reservations.api import Reserved
 from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, REFUND, RESERVATION
 from workflows.booking import ATTEMPT, BookingWorkflow
@@ -36,16 +36,6 @@ from workflows.messages import Settled
 
 PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about as long
 PAUSE_MAX = timedelta(seconds=30)
-UNKNOWN_BOOKING_TIMEOUT = timedelta(seconds=30)  # how much earlier than its booking money may be
-REFUND_REASONS: dict[str, RefundReason] = {
-    "BookingIsExpired": "booking_expired",
-    "BookingIsCancelled": "booking_cancelled",
-    "BookingIsDenied": "booking_denied",
-    "BookingIsNotConfirmed": "booking_denied",  # not in time, which is a denial to who has paid
-    "BookingIsAlreadySettled": "already_settled",
-    "PaymentAmountMismatch": "amount_mismatch",
-    "BookingNotFound": "unknown_booking",
-}
 
 
 @workflow.defn
@@ -94,13 +84,9 @@ class PaymentWorkflow:
     async def _pay(self, terms: ProcessTerms) -> BookingAnswer:
         """The booking's answer; a payment that overtook its confirmation waits for it."""
         started_at, pause = workflow.now(), PAUSE_FIRST
-        patience = {
-            "BookingIsNotConfirmed": terms.confirmation_timeout,
-            "BookingNotFound": UNKNOWN_BOOKING_TIMEOUT,
-        }
         while True:
             answer = await self._ask_booking()
-            if workflow.now() - started_at >= patience.get(answer.type, timedelta(0)):
+            if workflow.now() - started_at >= patience_with(answer.type, terms):
                 return answer
             workflow.set_current_details(f"Waits for the booking: **{answer.type}**")
             await workflow.sleep(pause, summary="the booking may be confirmed by then")

@@ -38,6 +38,7 @@ class Booking:
     expires_at: datetime | None = None
     payment_id: PaymentId | None = None
     reason: str | None = None
+    reinstated: bool = False  # it had expired, and got its seats back
 
 
 # Which statuses an event may find; only `BookingPlaced` finds none. `BookingSettled`: see below.
@@ -79,7 +80,7 @@ def evolve(booking: Booking | None, event: BookingEvent) -> Booking:
             return replace(booking, status="expired")
         case BookingReinstated():
             # confirmed again, until the payment and the settlement that come with it
-            return replace(booking, status="confirmed", tickets=event.tickets)
+            return replace(booking, status="confirmed", tickets=event.tickets, reinstated=True)
         case BookingPaid():
             return replace(booking, payment_id=event.payment_id)
         case BookingSettled():

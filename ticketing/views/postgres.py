@@ -1,6 +1,7 @@
 """The views in Postgres, in the schema `views`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from asyncpg import Connection, Pool, Record
 from asyncpg.pool import PoolConnectionProxy
@@ -11,6 +12,7 @@ from ticketing.booking.state import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.events import PaymentEvent
+from ticketing.payment.state import PaymentStatus
 from ticketing.seats import Seat
 from ticketing.views.api import BookingView, PaymentView, SeatMapEntry
 from ticketing.views.projection import project, project_payment
@@ -69,6 +71,31 @@ SELECT to_jsonb(b) AS view
  LIMIT $1
 """
 
+# $1 age, $2 limit
+UNCONFIRMED = """
+SELECT b.booking_id
+  FROM views.booking b
+ WHERE b.status = 'awaiting_confirmation'
+   AND b.placed_at <= (SELECT es.now() - $1::interval)
+ ORDER BY b.placed_at
+ LIMIT $2
+"""
+
+# $1 before the deadline, $2 limit
+TO_REMIND = """
+SELECT b.booking_id
+  FROM views.booking b
+ WHERE b.status = 'confirmed'
+   AND b.expires_at > (SELECT es.now())
+   AND b.expires_at <= (SELECT es.now() + $1::interval)
+   AND b.confirmed_at < b.expires_at - $1::interval
+   AND NOT EXISTS (
+         SELECT FROM notifications.mark m
+          WHERE (m.kind, m.about) = ('payment_reminder', b.booking_id))
+ ORDER BY b.expires_at
+ LIMIT $2
+"""
+
 # $1 concert
 SEAT_MAP = """
 SELECT s.seat_row, s.seat_number, s.price_minor, c.currency, h.booking_id,
@@ -111,6 +138,16 @@ SELECT to_jsonb(p) AS view
   FROM views.payment p
  WHERE p.booking_id = ANY ($1)
  ORDER BY p.booking_id, p.received_at, p.payment_id
+"""
+
+# $1 status, $2 limit
+UNDER_WAY = """
+SELECT to_jsonb(p) AS view, es.now() - p.received_at AS waited
+  FROM views.payment p
+ WHERE p.ended_at IS NULL
+   AND p.status = $1
+ ORDER BY p.received_at
+ LIMIT $2
 """
 
 # $1 the view as JSON
@@ -162,6 +199,16 @@ class PostgresBookingViews:
     async def overdue(self, *, limit: int) -> tuple[BookingView, ...]:
         return tuple(map(_view, await self._pool.fetch(OVERDUE, limit)))
 
+    async def unconfirmed(self, older_than: timedelta, *, limit: int) -> tuple[BookingId, ...]:
+        """Bookings that wait for their confirmation for longer than this, oldest first."""
+        rows = await self._pool.fetch(UNCONFIRMED, older_than, limit)
+        return tuple(row["booking_id"] for row in rows)
+
+    async def to_remind(self, before: timedelta, *, limit: int) -> tuple[BookingId, ...]:
+        """Unpaid bookings so close to their deadline that nobody was reminded of."""
+        rows = await self._pool.fetch(TO_REMIND, before, limit)
+        return tuple(row["booking_id"] for row in rows)
+
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
         return tuple(map(_entry, await self._pool.fetch(SEAT_MAP, concert_id)))
 
@@ -193,6 +240,13 @@ class PostgresPaymentViews:
     async def of_bookings(self, booking_ids: Sequence[BookingId]) -> tuple[PaymentView, ...]:
         """The payments of some bookings: by booking, then by arrival."""
         return tuple(map(_payment_view, await self._pool.fetch(PAYMENTS_OF, list(booking_ids))))
+
+    async def under_way(
+        self, status: PaymentStatus, *, limit: int
+    ) -> tuple[tuple[PaymentView, timedelta], ...]:
+        """Payments that wait in this status, and since when, oldest first."""
+        rows = await self._pool.fetch(UNDER_WAY, status, limit)
+        return tuple((_payment_view(row), row["waited"]) for row in rows)
 
     async def project(
         self, tx: Connection | PoolConnectionProxy, stored: StoredEvent, event: PaymentEvent

@@ -1,0 +1,42 @@
+"""A placed booking is confirmed or denied: the first step of the business, as a reaction."""
+
+from ticketing.booking.commands import ConfirmBooking, DenyBooking
+from ticketing.booking.events import BookingPlaced
+from ticketing.command_handler import Accepted, BookingHandler
+from ticketing.ids import BookingId, booking_stream, command_id
+from ticketing.reservations.api import ReservationService, Reserved, denial_reason
+
+ATTEMPT = 1  # of the reservation; a late payment's reinstatement makes another
+ENDED = ("BookingIsDenied", "BookingIsCancelled", "BookingIsExpired")
+PROCESS = "BookingConfirmationProcess"
+
+
+async def confirm_or_deny(
+    booking_id: BookingId,
+    placed: BookingPlaced,
+    *,
+    bookings: BookingHandler,
+    reservations: ReservationService,
+) -> None:
+    """Reserve the seats, then say so; give them back if the booking ended meanwhile."""
+    answer = await reservations.reserve(booking_id, ATTEMPT, placed.concert_id, placed.seats)
+    command = (
+        ConfirmBooking(booking_id=booking_id, tickets=answer.tickets, expires_at=answer.expires_at)
+        if isinstance(answer, Reserved)
+        else DenyBooking(booking_id=booking_id, reason=denial_reason(answer))
+    )
+    step = command_id(f"{PROCESS}/{booking_stream(booking_id)}", "decide")
+    decided = await bookings.execute(command, command_id=step, metadata={"process": PROCESS})
+    ended = not isinstance(decided, Accepted) and decided.type in ENDED
+    if ended and isinstance(answer, Reserved):
+        await reservations.release(booking_id, ATTEMPT)
+
+
+async def deny_unconfirmed(booking_id: BookingId, *, bookings: BookingHandler) -> None:
+    """The reservation service did not answer in time; its seats are released by the denial."""
+    step = command_id(f"{PROCESS}/{booking_stream(booking_id)}", "give up")
+    await bookings.execute(
+        DenyBooking(booking_id=booking_id, reason="reservation_timed_out"),
+        command_id=step,
+        metadata={"process": PROCESS},
+    )

@@ -1,0 +1,58 @@
+"""Bookings past their deadline are expired, found by asking the view every so often."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from ticketing.booking.commands import ExpireBooking
+from ticketing.command_handler import BookingHandler
+from ticketing.ids import BookingId, booking_stream, command_id
+
+PROCESS = "BookingExpirationProcess"
+AT_ONCE = 8  # commands of one sweep under way together: less than half of the pool
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+
+async def expire(booking_id: BookingId, *, bookings: BookingHandler) -> None:
+    """Ask the entity, which decides: paid meanwhile, it says so; too early, the next sweep asks."""
+    await bookings.execute(
+        ExpireBooking(booking_id=booking_id),
+        command_id=command_id(f"{PROCESS}/{booking_stream(booking_id)}", "expire"),
+        metadata={"process": PROCESS},
+    )
+
+
+async def sweep(
+    find: Callable[[], Awaitable[Sequence[T]]], handle: Callable[[T], Awaitable[None]]
+) -> int:
+    """Handle everything that is found; a failure of one stops no other. How many were found."""
+    found = await find()
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: T) -> None:
+        async with gate:
+            try:
+                await handle(item)
+            except Exception:  # noqa: BLE001  # whatever it is, the next sweep tries again
+                _log.exception("not handled in this sweep", item=str(item))
+
+    async with asyncio.TaskGroup() as group:
+        for item in found:
+            group.create_task(one(item))
+    return len(found)
+
+
+async def every(frequency: timedelta, what: Callable[[], Awaitable[object]]) -> None:
+    """Do it again and again until cancelled; a failure is logged, and waits for the next time."""
+    while True:
+        try:
+            await what()
+        except Exception:  # noqa: BLE001  # the database may be away for a while
+            _log.exception("sweep failed")
+        await asyncio.sleep(frequency.total_seconds())

@@ -1,0 +1,123 @@
+"""The choreographed booking process, seen from its clients: commands, then looking at the log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from eventstore.api import Doorbell
+from eventstore.slices import StreamId
+from ticketing.booking.commands import CancelBooking, PlaceBooking
+from ticketing.booking.state import Booking
+from ticketing.command_handler import Accepted, BookingHandler, PaymentHandler
+from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
+from ticketing.payment.commands import ReceivePayment
+from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
+
+LOOK_AGAIN = timedelta(milliseconds=200)  # when the doorbell is silent
+
+T = TypeVar("T")
+
+
+class ChoreographedBookingProcess:
+    """`ticketing.process.BookingProcess` on the log. `patience` is how long a caller waits."""
+
+    def __init__(
+        self,
+        bookings: BookingHandler,
+        payments: PaymentHandler,
+        doorbell: Doorbell,
+        *,
+        patience: timedelta,
+    ) -> None:
+        self._bookings = bookings
+        self._payments = payments
+        self._doorbell = doorbell
+        self._patience = patience
+
+    async def place(self, request: PlaceBooking) -> Decision:
+        """Place a booking and wait for the decision. The same request again: the same answer.
+
+        Raises:
+            NoAnswerError: the booking is placed, but was not decided in time.
+        """
+        stream = booking_stream(request.booking_id)
+        placed = await self._bookings.execute(
+            request, command_id=command_id(stream, "place"), metadata={"process": stream}
+        )
+        if not isinstance(placed, Accepted):
+            return Decision(booking_id=request.booking_id, status="rejected", rejection=placed)
+
+        async def decided() -> Decision | None:
+            booking = await self._bookings.read(StreamId(stream))
+            if booking is None or booking.status == "awaiting_confirmation":
+                return None
+            return _decision(request.booking_id, booking)
+
+        return await self._until(decided, f"no decision on {request.booking_id} in time")
+
+    async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
+        """Hand in money that arrived and wait for what became of it.
+
+        Raises:
+            NoAnswerError: the payment is received, but was not used in time.
+        """
+        stream = payment_stream(payment.payment_id)
+        received = await self._payments.execute(
+            payment, command_id=command_id(stream, "receive_payment"), metadata={"process": stream}
+        )
+        if not isinstance(received, Accepted):
+            return PaymentOutcome(
+                payment_id=payment.payment_id, status="rejected", reason=received.type
+            )
+
+        async def ended() -> PaymentOutcome | None:
+            state = await self._payments.read(StreamId(stream))
+            if state is None or state.status not in ("applied", "refunded"):
+                return None
+            booking = await self._bookings.read(StreamId(booking_stream(payment.booking_id)))
+            return PaymentOutcome(
+                payment_id=payment.payment_id,
+                status="applied" if state.status == "applied" else "refunded",
+                refund_reason=state.refund_reason,
+                reinstated=state.status == "applied" and booking is not None and booking.reinstated,
+            )
+
+        return await self._until(ended, f"{payment.payment_id} is not settled in time")
+
+    async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
+        """Cancel a booking; its seats come free right after."""
+        stream = booking_stream(booking_id)
+        await self._bookings.execute(
+            CancelBooking(booking_id=booking_id, reason=reason, cancelled_by="client"),
+            command_id=command_id(stream, "cancel"),
+            metadata={"process": stream},
+        )
+        booking = await self._bookings.read(StreamId(stream))
+        if booking is None:
+            return CancelAnswer(status="not_found")
+        return CancelAnswer(status=booking.status, reason=booking.reason)
+
+    async def _until(self, look: Callable[[], Awaitable[T | None]], too_late: str) -> T:
+        try:
+            async with asyncio.timeout(self._patience.total_seconds()):
+                while True:
+                    heard = self._doorbell.heard()
+                    if (found := await look()) is not None:
+                        return found
+                    await self._doorbell.wait(LOOK_AGAIN, after=heard)
+        except TimeoutError as error:
+            raise NoAnswerError(too_late) from error
+
+
+def _decision(booking_id: BookingId, booking: Booking) -> Decision:
+    """The first decision: what happened to a confirmed booking later does not change it."""
+    to_pay = booking.total is not None and booking.total.amount_minor > 0
+    return Decision(
+        booking_id=booking_id,
+        status="confirmed" if to_pay else booking.status,
+        total=booking.total,
+        tickets=booking.tickets,
+        expires_at=booking.expires_at,
+        reason=None if to_pay else booking.reason,
+    )

@@ -1,0 +1,62 @@
+"""The client is told what happened to the booking, at most once each."""
+
+from ticketing.booking.events import BookingEvent
+from ticketing.booking.state import Booking
+from ticketing.ids import BookingId, PaymentId
+from ticketing.notifications.api import Notification, NotificationKind, Notifier
+from ticketing.payment.state import Payment
+
+KINDS: dict[str, NotificationKind] = {
+    "BookingConfirmed": "confirmed",
+    "BookingDenied": "denied",
+    "BookingSettled": "settled",
+    "BookingExpired": "expired",
+    "BookingCancelled": "cancelled",
+}
+
+
+async def tell_of_booking(
+    booking_id: BookingId, event: BookingEvent, booking: Booking, *, notifier: Notifier
+) -> None:
+    """Tell of the event, unless it is one that clients do not care for."""
+    free = booking.total is not None and booking.total.amount_minor == 0
+    if event.type in KINDS and not (free and event.type == "BookingConfirmed"):
+        await notifier.notify(_about_booking(KINDS[event.type], booking_id, booking))
+
+
+async def remind(booking_id: BookingId, booking: Booking, *, notifier: Notifier) -> None:
+    """Remind of the payment, unless it has come."""
+    if booking.status == "confirmed":
+        await notifier.notify(_about_booking("payment_reminder", booking_id, booking))
+
+
+async def tell_of_refund(
+    payment_id: PaymentId, payment: Payment, booking: Booking | None, *, notifier: Notifier
+) -> None:
+    """Tell the booking's client that the money went back; without a booking there is nobody."""
+    if booking is None:
+        return
+    await notifier.notify(
+        Notification(
+            kind="refunded",
+            about=payment_id,
+            booking_id=payment.received.booking_id,
+            client_id=booking.client_id,
+            seats=booking.seats,
+            total=payment.received.amount,
+            reason=payment.refund_reason,
+        )
+    )
+
+
+def _about_booking(kind: NotificationKind, booking_id: BookingId, booking: Booking) -> Notification:
+    return Notification(
+        kind=kind,
+        about=booking_id,
+        booking_id=booking_id,
+        client_id=booking.client_id,
+        seats=booking.seats,
+        total=booking.total,
+        expires_at=booking.expires_at if kind in ("confirmed", "payment_reminder") else None,
+        reason=booking.reason,
+    )
