@@ -37,10 +37,12 @@ ON CONFLICT (booking_id, attempt) DO UPDATE SET attempt = r.attempt
 RETURNING r.concert_id, r.seats, r.answer, r.released_at
 """
 
-# No row: no such concert. A NULL price: no such seat.
+# No row: no such concert. A NULL price: no such seat. The hold counts in seconds: a day of an
+# interval has 23 or 25 hours when the clocks of the session's time zone change.
 # $1 concert, $2 seats
 OFFER = """
-SELECT c.sales_open, c.currency, es.now() + c.hold AS expires_at,
+SELECT c.sales_open, c.currency,
+       es.now() + make_interval(secs => extract(epoch FROM c.hold)) AS expires_at,
        wanted."row", wanted.number, s.price_minor
   FROM reservations.concert c
  CROSS JOIN jsonb_to_recordset($2::jsonb) AS wanted ("row" integer, number integer)
