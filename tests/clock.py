@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import asyncpg
 
+# In seconds: an interval's days depend on the session's time zone.
 # $1 offset. The server quotes it: a function's definition takes no binds.
 REDEFINE = """
     SELECT format(
         'CREATE OR REPLACE FUNCTION es.now() RETURNS timestamptz LANGUAGE sql VOLATILE '
-        'RETURN clock_timestamp() + interval %L', $1::interval)
+        'RETURN clock_timestamp() + make_interval(secs => %s)', extract(epoch FROM $1::interval))
 """
 
 
