@@ -1,0 +1,225 @@
+"""A payment provider on this machine: `python -m sandbox.provider --port N --data-dir D`."""
+
+import asyncio
+import os
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Annotated
+
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sandbox import faults, ledger, notices
+from sandbox.database import open_database
+from sandbox.faults import Fault
+from sandbox.ledger import Answer
+from sandbox.messages import CaptureRequest, Effect, Health, NoticeState
+
+LOOPBACK = "127.0.0.1"
+GRACE_SECONDS = 2  # for requests that hang when we have to stop
+
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
+routes = APIRouter()
+UNAVAILABLE = ledger.problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What the requests share."""
+
+    database: Connection
+    written: asyncio.Event
+
+
+class CuttableProtocol(H11Protocol):
+    """Hands the connection to the application, as a fault may cut it without an answer."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+async def _office(request: Request) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+InOffice = Annotated[Office, Depends(_office)]
+
+
+@routes.post("/v1/payments")
+async def capture(request: Request, office: InOffice, key: Key, wanted: CaptureRequest) -> Response:
+    return await _serve(
+        request,
+        "capture",
+        wanted.payment_id,
+        lambda refuse: ledger.capture(office.database, key, wanted, refuse=refuse, now=_now()),
+    )
+
+
+@routes.post("/v1/payments/{payment_id}/refunds")
+async def refund(request: Request, office: InOffice, key: Key, payment_id: str) -> Response:
+    return await _serve(
+        request,
+        "refund",
+        payment_id,
+        lambda refuse: ledger.refund(office.database, key, payment_id, refuse=refuse, now=_now()),
+    )
+
+
+@routes.post("/v1/payments/{payment_id}/chargebacks")
+async def charge_back(office: InOffice, payment_id: str) -> Response:
+    answer = ledger.charge_back(office.database, payment_id, now=_now())
+    office.written.set()
+    return _response(answer)
+
+
+@routes.get("/v1/payments/{payment_id}")
+async def look_up(request: Request, office: InOffice, payment_id: str) -> Response:
+    return await _serve(
+        request,
+        "look_up",
+        payment_id,
+        lambda refuse: UNAVAILABLE if refuse else ledger.look_up(office.database, payment_id),
+    )
+
+
+@routes.get("/v1/payments")
+async def payments(request: Request, office: InOffice, after: str | None = None) -> Response:
+    return await _serve(
+        request,
+        "look_up",
+        None,
+        lambda refuse: UNAVAILABLE if refuse else ledger.page(office.database, after),
+    )
+
+
+@routes.get("/v1/effects")
+async def effects(office: InOffice) -> list[Effect]:
+    return ledger.effects(office.database)
+
+
+@routes.get("/v1/notices")
+async def states_of_notices(office: InOffice) -> list[NoticeState]:
+    return notices.states(office.database)
+
+
+@routes.get("/v1/faults")
+async def planned_faults(office: InOffice) -> list[Fault]:
+    return faults.planned(office.database)
+
+
+@routes.put("/v1/faults")
+async def plan_faults(office: InOffice, plan: list[Fault]) -> list[Fault]:
+    faults.replace_plan(office.database, plan)
+    return faults.planned(office.database)
+
+
+@routes.delete("/v1/faults", status_code=HTTPStatus.NO_CONTENT)
+async def forget_faults(office: InOffice) -> None:
+    faults.replace_plan(office.database, [])
+
+
+@routes.get("/health")
+async def health() -> Health:
+    return Health()
+
+
+def provider(directory: Path, notify_url: str | None, secret: str) -> FastAPI:
+    """The provider, with its ledger in a directory of its own."""
+
+    @asynccontextmanager
+    async def open_office(app: FastAPI) -> AsyncIterator[None]:
+        with closing(open_database(directory)) as database:
+            app.state.office = office = Office(database, asyncio.Event())
+            async with asyncio.TaskGroup() as tasks:
+                delivery = tasks.create_task(_deliver(office, notify_url, secret))
+                yield
+                delivery.cancel()
+
+    app = FastAPI(title="Sandbox payment provider", lifespan=open_office)
+    app.include_router(routes)
+    return app
+
+
+def main() -> None:
+    options = _options()
+    # uvicorn stops in good order and then raises the signal again: that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    uvicorn.run(
+        provider(options.data_dir, options.notify_url, options.secret),
+        host=LOOPBACK,
+        port=options.port,
+        http=CuttableProtocol,
+        ws="none",
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+async def _serve(
+    request: Request, operation: str, payment_id: str | None, act: Callable[[bool], Answer]
+) -> Response:
+    """Lets the request meet its fault; `act` is told whether to refuse what is new to it."""
+    office: Office = request.app.state.office
+    fault = faults.take_request_fault(office.database, operation, payment_id)
+    kind, seconds = (fault.fault, fault.seconds) if fault else (None, 0.0)
+    if kind == "timeout_before_effect":
+        return await _cut(request, seconds)
+    if kind == "slow":
+        await asyncio.sleep(seconds)
+    answer = act(kind == "refuse")
+    office.written.set()
+    if kind == "timeout_after_effect":
+        return await _cut(request, seconds)
+    return _response(answer)
+
+
+async def _cut(request: Request, seconds: float) -> Response:
+    """Closes the connection, after hanging for some time; the response goes nowhere."""
+    await asyncio.sleep(seconds)
+    transport: asyncio.Transport = request.state.transport
+    transport.abort()
+    return Response()
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, media_type="application/json")
+
+
+async def _deliver(office: Office, url: str | None, secret: str) -> None:
+    if url is not None:
+        await notices.deliver(office.database, url, secret, office.written)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  # the one clock of this company
+
+
+def _options() -> Namespace:
+    parser = ArgumentParser(prog="python -m sandbox.provider", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--notify-url", help="where to POST notices; none without it")
+    parser.add_argument(
+        "--secret",
+        default=os.environ.get("SANDBOX_SECRET", ""),  # noqa: TID251  # a door of its own
+        help="signs notices; SANDBOX_SECRET by default, where `ps` does not show it",
+    )
+    options = parser.parse_args()
+    if options.notify_url and not options.secret:
+        parser.error("notices need a secret that signs them")
+    return options
+
+
+if __name__ == "__main__":
+    main()
