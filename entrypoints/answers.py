@@ -14,12 +14,12 @@ from temporalio.service import RPCError
 
 from entrypoints.children import StackError
 from entrypoints.settings import Settings
-from workflows.client import NoWorkerError
+from ticketing.process import NoAnswerError
 
 OK, DEFECT, BAD_INPUT, REFUSED, NOT_FOUND, UNREACHABLE, FINDINGS = 0, 1, 2, 3, 4, 5, 6
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: a context manager that it passes through sets its traceback
 class CommandFailed(Exception):
     """Ends a command with an exit code and one sentence; `data` is for `--json`."""
 
@@ -88,10 +88,10 @@ def _failure(error: Exception) -> CommandFailed:
             return error
         case ValidationError():
             return _invalid(error)
-        case NoWorkerError():
+        case NoAnswerError():
             return CommandFailed(
                 UNREACHABLE,
-                "NoWorker",
+                "NoAnswer",
                 f"{error}: no worker answered. Nothing is lost, the process goes on when one "
                 "runs (box-office worker); the same command with the same id is safe to repeat.",
                 {},
@@ -121,7 +121,9 @@ def _unreachable(server: str, address: str, error: Exception) -> CommandFailed:
 
 def _invalid(error: ValidationError) -> CommandFailed:
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "settings"
+    if not first["loc"]:  # the settings, all of them: there are secrets in it
+        return CommandFailed(BAD_INPUT, "BadInput", first["msg"], {"field": "settings"})
+    field = ".".join(str(part) for part in first["loc"])
     return CommandFailed(
         BAD_INPUT, "BadInput", f"{field}: {first['msg']}, got {first['input']!r}", {"field": field}
     )

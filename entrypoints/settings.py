@@ -2,10 +2,10 @@
 
 import os
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PostgresDsn, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, HttpUrl, PostgresDsn, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ticketing.process import LatePayment
 
@@ -20,6 +20,11 @@ class Settings(BaseSettings):
     )
 
     database_url: PostgresDsn = PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office")
+    provider_url: HttpUrl = HttpUrl("http://127.0.0.1:8400")
+    smtp_url: str | None = None  # smtp://[user:password@]host[:port] or smtps://; None: a log line
+    mail_from: str = "tickets@box-office.example"
+    mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
+    mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
     task_queue: str = Field(default="ticketing", min_length=1)
     process: Literal["orchestrated"] = "orchestrated"
     confirmation_timeout_seconds: float = Field(default=600, gt=0)
@@ -27,6 +32,8 @@ class Settings(BaseSettings):
     expiry_grace_seconds: float = Field(default=0, ge=0)
     late_payment: LatePayment = "reinstate"
     client_patience_seconds: float = Field(default=30, gt=0)
+    # Of the provider's notices, with commas between, oldest last; the receiver needs one.
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -40,6 +47,11 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"unknown {', '.join(unknown)}; allowed: {', '.join(sorted(known))}")
         return values
+
+    @field_validator("webhook_secrets", mode="before")
+    @classmethod
+    def _at_commas(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
 
     @property
     def client_patience(self) -> timedelta:

@@ -9,6 +9,7 @@ from typing import TypeAlias, get_args
 from uuid import UUID
 
 import asyncpg
+from aiohttp import ClientSession
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -18,10 +19,12 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.bookings import BookingActivities
 from activities.notifications import NotificationActivities
 from activities.payments import PaymentActivities
+from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
+from entrypoints.http.receiver import NoticeReceiver
 from entrypoints.settings import Settings
-from eventstore.api import StoredEvent
+from eventstore.api import Bell, EventStore, StoredEvent
 from eventstore.codec import Codec
 from eventstore.consumer import Consumer, Subscription
 from eventstore.delivery import AtLeastOnce, ExactlyOnceEffect
@@ -37,11 +40,15 @@ from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
 from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.notifications import log as notification_log
-from ticketing.notifications.api import Notifier
+from ticketing.notifications.api import Sender
 from ticketing.notifications.postgres import PostgresNotifier
+from ticketing.notifications.smtp import SmtpSender
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
+from ticketing.payments.api import PaymentProvider
+from ticketing.payments.postgres import PostgresNoticeInbox
+from ticketing.payments.sandbox import SandboxProvider
 from ticketing.process import ProcessTerms, new_id
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.verification import postgres as verification
@@ -72,9 +79,10 @@ class BoxOffice:
     bookings: BookingHandler
     payments: PaymentHandler
     reservations: PostgresReservations
+    provider: PaymentProvider
     views: PostgresBookingViews
     payment_views: PostgresPaymentViews
-    notifier: Notifier
+    notifier: PostgresNotifier
 
 
 @asynccontextmanager
@@ -88,6 +96,7 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
             command_timeout=STATEMENT_TIMEOUT.total_seconds(),
         ) as pool,
         PostgresDoorbell(str(settings.database_url)) as doorbell,
+        ClientSession() as session,
     ):
         store = PostgresEventStore(pool)
         yield BoxOffice(
@@ -102,17 +111,12 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
                 BOOKING_CODEC,
                 lambda command: StreamId(booking_stream(command.booking_id)),
             ),
-            payments=CommandHandler(
-                store,
-                doorbell,
-                PAYMENT,
-                PAYMENT_CODEC,
-                lambda command: StreamId(payment_stream(command.payment_id)),
-            ),
+            payments=_payment_handler(store, doorbell),
             reservations=PostgresReservations(pool),
+            provider=SandboxProvider(str(settings.provider_url), session),
             views=PostgresBookingViews(pool),
             payment_views=PostgresPaymentViews(pool),
-            notifier=PostgresNotifier(pool, notification_log.send),
+            notifier=PostgresNotifier(pool, _sender(settings)),
         )
 
 
@@ -146,6 +150,7 @@ def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
             payments.apply_payment,
             payments.request_refund,
             payments.record_refund,
+            ProviderActivities(parts.provider).refund_payment,
             reservations.reserve_seats,
             reservations.release_seats,
             NotificationActivities(parts.notifier).notify_client,
@@ -265,3 +270,30 @@ async def migrate_database(settings: Settings) -> list[str]:
         return list(await migrate(connection, MIGRATIONS))
     finally:
         await connection.close()
+
+
+def payment_notices(parts: BoxOffice) -> NoticeReceiver[asyncpg.Connection]:
+    """Receives what the payment provider tells us."""
+    return NoticeReceiver(
+        PostgresNoticeInbox(parts.pool),
+        lambda tx, bell: _payment_handler(PostgresEventStore(tx), bell),
+        parts.doorbell,
+    )
+
+
+def _payment_handler(store: EventStore, bell: Bell) -> PaymentHandler:
+    return CommandHandler(
+        store,
+        bell,
+        PAYMENT,
+        PAYMENT_CODEC,
+        lambda command: StreamId(payment_stream(command.payment_id)),
+    )
+
+
+def _sender(settings: Settings) -> Sender:
+    if settings.smtp_url is None:
+        return notification_log.send
+    return SmtpSender(
+        settings.smtp_url, mail_from=settings.mail_from, domain=settings.mail_domain
+    ).send

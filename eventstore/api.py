@@ -277,12 +277,16 @@ class CheckpointStore(Protocol, Generic[Tx]):
         ...
 
 
-class Doorbell(Protocol):
+class Bell(Protocol):
     """A hint that a slice has new events. A lost ring only delays: consumers poll as well."""
 
     def ring(self, slice: Slice) -> None:
         """Tell the listeners soon; returns at once."""
         ...
+
+
+class Doorbell(Bell, Protocol):
+    """A bell with the side that listens."""
 
     def heard(self) -> int:
         """How often it rang so far. Note it before you look for events, then `wait` after it."""

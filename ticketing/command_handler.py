@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
-from eventstore.api import Appended, CommandRef, Doorbell, EventStore, Exact, Metadata
+from eventstore.api import Appended, Bell, CommandRef, EventStore, Exact, Metadata
 from eventstore.codec import Codec
 from eventstore.slices import Slice, StreamId
 from ticketing.booking.commands import BookingCommand
@@ -50,7 +50,7 @@ class CommandHandler(Generic[C, S, E, R]):
     def __init__(
         self,
         store: EventStore,
-        doorbell: Doorbell,
+        doorbell: Bell,
         decider: Decider[C, S, E, R],
         codec: Codec[E],
         stream_of: Callable[[C], StreamId],

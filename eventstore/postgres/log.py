@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from asyncpg import Pool, Record
+from asyncpg import Connection, Pool, Record
 
 from eventstore.api import (
     AnyVersion,
@@ -37,7 +37,7 @@ SELECT clock.now, done.command_hash AS done_hash,
  ORDER BY e.version
 """
 
-# Autocommit: the slice's lock is never held across the network.
+# Autocommit, so the slice's lock is not held across the network; in a transaction, comes last.
 # $1 slice, $2 stream, $3 expected_version, $4 command_id, $5 command_hash, $6 event_ids, $7 types,
 # $8 schema_versions, $9 data, $10 metadata
 APPEND = """
@@ -84,13 +84,13 @@ SELECT s.slice, coalesce(last.position, s.floor) AS head
 
 
 class PostgresEventStore:
-    """`EventStore` over the schema `es`."""
+    """`EventStore` over the schema `es`; on a connection, it joins that one's transaction."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Pool | Connection) -> None:
+        self._database = database
 
     async def load(self, stream: StreamId, command: CommandRef) -> Loaded:
-        rows = await self._pool.fetch(LOAD, stream, command.id)
+        rows = await self._database.fetch(LOAD, stream, command.id)
         events = [_event(row) for row in rows if row["version"] is not None]
         recorded = rows[0]["done_hash"] == command.hash
         return Loaded(
@@ -112,7 +112,7 @@ class PostgresEventStore:
         if not events:
             raise ValueError(f"{stream}: nothing to append")
         slice = slice_of(stream)
-        row = await self._pool.fetchrow(
+        row = await self._database.fetchrow(
             APPEND,
             slice,
             stream,
@@ -129,14 +129,14 @@ class PostgresEventStore:
         return _append_result(stream, slice, command, row)
 
     async def read_stream(self, stream: StreamId, *, after: int = 0) -> Sequence[StoredEvent]:
-        return [_event(row) for row in await self._pool.fetch(READ_STREAM, stream, after)]
+        return [_event(row) for row in await self._database.fetch(READ_STREAM, stream, after)]
 
     async def read_slices(self, after: Mapping[Slice, int], *, limit: int) -> Sequence[StoredEvent]:
-        rows = await self._pool.fetch(READ_SLICES, list(after), list(after.values()), limit)
+        rows = await self._database.fetch(READ_SLICES, list(after), list(after.values()), limit)
         return [_event(row) for row in rows]
 
     async def heads(self, category: Category) -> Mapping[Slice, int]:
-        rows = await self._pool.fetch(HEADS, category)
+        rows = await self._database.fetch(HEADS, category)
         return {Slice(row["slice"]): row["head"] for row in rows}
 
 

@@ -9,7 +9,8 @@ from ticketing.money import Money
 from ticketing.payment.events import RefundReason
 from ticketing.value import Value
 
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+# Without NUL, which Postgres keeps in no text.
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class ReceivePayment(Value):

@@ -1,0 +1,23 @@
+"""`python -m entrypoints.http`: receives the payment provider's notices."""
+
+import typer
+
+from entrypoints import answers
+from entrypoints.children import LOOPBACK
+from entrypoints.http.server import serve
+from entrypoints.settings import Settings
+from entrypoints.telemetry import configure_logging
+
+
+def main(host: str = LOOPBACK, port: int = 8080) -> None:
+    """Receive the payment provider's notices until SIGTERM or Ctrl-C."""
+
+    async def command() -> None:
+        await serve(Settings(), host=host, port=port)
+
+    configure_logging()
+    answers.run(command(), as_json=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
