@@ -31,6 +31,7 @@ from workflows.payment import PaymentWorkflow
 
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
+CONTENT = "content"  # memo: a digest of the payment that the process is about
 
 
 class OrchestratedBookingProcess:
@@ -70,7 +71,7 @@ class OrchestratedBookingProcess:
                 BookingWorkflow.decision,
                 start_workflow_operation=start,
                 # other content is another request: it must not be given this one's answer
-                id=f"decision-{sha256(request.model_dump_json().encode()).hexdigest()[:16]}",
+                id=f"decision-{_digest(request)}",
                 rpc_timeout=self._patience,
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -104,6 +105,10 @@ class OrchestratedBookingProcess:
             NoAnswerError: the payment process is started, but did not end in time.
         """
         handle = await start_payment(self._client, self._task_queue, payment)
+        if await (await handle.describe()).memo_value(CONTENT, "") != _digest(payment):
+            return PaymentOutcome(
+                payment_id=payment.payment_id, status="rejected", reason="PaymentAlreadyReceived"
+            )
         try:
             return await handle.result(rpc_timeout=self._patience)
         except RPCError as error:
@@ -177,12 +182,17 @@ async def start_payment(
             task_queue=task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
+            memo={CONTENT: _digest(payment)},
             static_summary=f"{payment.amount} for booking {payment.booking_id}",
         )
     except WorkflowAlreadyStartedError:
         return client.get_workflow_handle_for(
             PaymentWorkflow.run, payment_stream(payment.payment_id)
         )
+
+
+def _digest(command: PlaceBooking | ReceivePayment) -> str:
+    return sha256(command.model_dump_json().encode()).hexdigest()[:16]
 
 
 def _columns(request: PlaceBooking) -> TypedSearchAttributes:

@@ -1,0 +1,79 @@
+"""Two things at the same instant, many times: the order of one stream decides, never a clock."""
+
+import asyncio
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.scenarios.conftest import HOLD, SHORT, Twin, place
+from ticketing.process import PaymentOutcome
+
+ROUNDS, AT_ONCE = 200, 50
+SEED = 20_300_504
+JITTER_SECONDS = (-0.3, 0.4)  # around the deadline; expiry is up to a sweep late
+
+
+def seat(number: int) -> str:
+    return f"{number // 10 + 1}-{number % 10 + 1}"
+
+
+async def pay_around_the_deadline(twin: Twin, number: int, jitter: float) -> PaymentOutcome:
+    decision = await twin.process.place(place(f"b{number}", seat(number), concert=SHORT))
+    assert decision.expires_at is not None
+    pause = decision.expires_at + timedelta(seconds=jitter) - datetime.now(UTC)
+    await asyncio.sleep(max(0, pause.total_seconds()))
+    return await twin.pay(f"b{number}", f"p{number}")
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param("refund", marks=pytest.mark.settings(late_payment="refund")),
+        pytest.param("reinstate", marks=pytest.mark.settings(late_payment="reinstate")),
+    ],
+)
+async def test_h1_payment_and_expiry_at_one_instant_end_as_tickets_or_as_a_refund(
+    twin: Twin, policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jitter = random.Random(SEED)
+    ends: Counter[str] = Counter()
+    for first in range(0, ROUNDS, AT_ONCE):
+        numbers = range(first, min(first + AT_ONCE, ROUNDS))
+        outcomes = await asyncio.gather(
+            *(pay_around_the_deadline(twin, n, jitter.uniform(*JITTER_SECONDS)) for n in numbers)
+        )
+        for number, outcome in zip(numbers, outcomes, strict=True):
+            applied = outcome.status == "applied"
+            status = (await twin.booking(f"b{number}")).status
+            assert status == ("settled" if applied else "expired")
+            refunds = await twin.provider.effects("refund", f"p{number}")
+            assert refunds == (0 if applied else 1)
+            ends["reinstated" if outcome.reinstated else status] += 1
+    with capsys.disabled():
+        print(f"\n{twin.name}, {policy}, seed {SEED}: {dict(ends)}")
+    assert await twin.all_quiet() == ()
+    late = "reinstated" if policy == "reinstate" else "expired"
+    assert set(ends) == {"settled", late}
+
+
+@pytest.mark.timeout(180)
+async def test_h5_two_late_payments_for_the_same_freed_seats_one_gets_them_each_round(
+    twin: Twin,
+) -> None:
+    rounds = range(50)
+    for who in ("b", "c"):
+        await asyncio.gather(*(twin.process.place(place(f"{who}{n}", seat(n))) for n in rounds))
+        await twin.pass_time(HOLD + timedelta(minutes=1))
+        for n in rounds:
+            await twin.until_booking(f"{who}{n}", "expired", holding=0)
+
+    pairs = await asyncio.gather(
+        *(asyncio.gather(twin.pay(f"b{n}", f"pb{n}"), twin.pay(f"c{n}", f"pc{n}")) for n in rounds)
+    )
+
+    for pair in pairs:
+        assert sorted(each.status for each in pair) == ["applied", "refunded"]
+    assert await twin.all_quiet() == ()
