@@ -25,6 +25,8 @@ from entrypoints.children import Home, claim
 from entrypoints.embedded import Postgres, TemporalServer, postgres, temporal_server
 from eventstore.postgres.migrate import migrate
 from tests.clock import Clock
+from tests.mail_sink import MailSink, mail_sink_in
+from tests.provider import Provider, running
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = [ROOT / "eventstore" / "migrations", ROOT / "ticketing" / "migrations"]
@@ -113,6 +115,21 @@ async def client(temporal: TemporalServer, namespace: str) -> Client:
 def task_queue(namespace: str) -> str:
     """A task queue no other test uses."""
     return namespace
+
+
+@pytest.fixture
+async def mail_sink(tmp_path: Path) -> AsyncIterator[MailSink]:
+    """A mail server of the test's own: `BOX_OFFICE_SMTP_URL` is its `smtp_url`."""
+    async with mail_sink_in(tmp_path / "mail_sink") as sink:
+        yield sink
+
+
+@pytest.fixture
+async def provider(tmp_path: Path) -> AsyncIterator[Provider]:
+    """A payment provider of the test's own, up in half a second; it notifies nobody."""
+    home, ledger = tmp_path / "provider", tmp_path / "ledger"
+    async with claim(home) as claimed, running(ledger, claimed) as provider:
+        yield provider
 
 
 @pytest.fixture

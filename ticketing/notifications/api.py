@@ -28,6 +28,14 @@ class Notification(Value):
     reason: str | None = None
 
 
+class Unsent(Value):
+    """A notification that was marked, and is not known to have been sent."""
+
+    kind: NotificationKind
+    about: str
+    marked_at: AwareDatetime
+
+
 Sender = Callable[[Notification], Awaitable[None]]  # hands one message on, or raises
 
 
