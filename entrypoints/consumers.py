@@ -1,22 +1,40 @@
-"""Runs the consumers of the log until SIGTERM or Ctrl-C: views and process starter."""
+"""Runs the consumers of the log until SIGTERM or Ctrl-C.
+
+The views and the process starter; or, if that is the process, the whole choreography.
+"""
 
 import asyncio
 import signal
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
 
+from entrypoints.choreographed import Choreography
 from entrypoints.settings import Settings
 from entrypoints.telemetry import configure_logging
-from entrypoints.wiring import box_office, connect_temporal, consumers
+from entrypoints.wiring import BoxOffice, box_office, connect_temporal, consumer, consumers
 
 
 async def main() -> None:
     configure_logging()
     settings = Settings()
-    client = await connect_temporal()
     async with box_office(settings) as parts, asyncio.TaskGroup() as group:
-        running = [group.create_task(each.run()) for each in consumers(client, settings, parts)]
+        running = [group.create_task(each) for each in await _loops(settings, parts)]
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, _cancel, running)
     await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
+
+
+async def _loops(settings: Settings, parts: BoxOffice) -> list[Coroutine[Any, Any, None]]:
+    match settings.process:
+        case "orchestrated":
+            client = await connect_temporal()
+            return [each.run() for each in consumers(client, settings, parts)]
+        case "choreographed":
+            choreography = Choreography(settings, parts)
+            frequency = timedelta(seconds=settings.expiration_poll_seconds)
+            reactions = [consumer(parts, each).run() for each in choreography.subscriptions()]
+            return [*reactions, choreography.run_sweeps(frequency)]
 
 
 def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -26,7 +26,8 @@ class Settings(BaseSettings):
     mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
     mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
     task_queue: str = Field(default="ticketing", min_length=1)
-    process: Literal["orchestrated"] = "orchestrated"
+    process: Literal["orchestrated", "choreographed"] = "orchestrated"
+    expiration_poll_seconds: float = Field(default=30, gt=0)  # of the choreography
     confirmation_timeout_seconds: float = Field(default=600, gt=0)
     reminder_before_seconds: float = Field(default=3600, ge=0)
     expiry_grace_seconds: float = Field(default=0, ge=0)

@@ -5,20 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper
 
-from entrypoints.children import claim
 from entrypoints.choreographed import Choreography, booking_process
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office, consumer, consumers, worker
 from eventstore.slices import StreamId
 from tests.clock import Clock
-from tests.provider import Provider, running
+from tests.provider import Provider
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
 from ticketing.errors import TransientError
@@ -157,12 +155,6 @@ class Twin:
             *await verify_business(self.parts.pool),
             *await verify_provider(self.parts.pool, ledger),
         )
-
-
-@pytest.fixture
-async def provider(tmp_path: Path) -> AsyncIterator[Provider]:
-    async with claim(tmp_path / "home") as home, running(tmp_path / "ledger", home) as provider:
-        yield provider
 
 
 @pytest.fixture
