@@ -14,7 +14,7 @@ async def main() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect_temporal()
+    client = await connect_temporal(settings)
     async with box_office(settings) as parts, worker(client, settings, parts):
         await stop.wait()
     await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)

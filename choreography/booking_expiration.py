@@ -12,7 +12,7 @@ from ticketing.command_handler import BookingHandler
 from ticketing.ids import BookingId, booking_stream, command_id
 
 PROCESS = "BookingExpirationProcess"
-AT_ONCE = 8  # commands of one sweep under way together: less than half of the pool
+AT_ONCE = 4  # commands of a sweep under way together: all five sweeps find room in the pool
 
 T = TypeVar("T")
 

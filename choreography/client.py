@@ -8,6 +8,7 @@ from typing import TypeVar
 from eventstore.api import Doorbell
 from eventstore.slices import StreamId
 from ticketing.booking.commands import CancelBooking, PlaceBooking
+from ticketing.booking.rejections import BookingNotFound
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler, PaymentHandler
 from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
@@ -88,14 +89,15 @@ class ChoreographedBookingProcess:
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
         """Cancel a booking; its seats come free right after."""
         stream = booking_stream(booking_id)
-        await self._bookings.execute(
+        answer = await self._bookings.execute(
             CancelBooking(booking_id=booking_id, reason=reason, cancelled_by="client"),
             command_id=command_id(stream, "cancel"),
             metadata={"process": stream},
         )
-        booking = await self._bookings.read(StreamId(stream))
-        if booking is None:
+        if isinstance(answer, BookingNotFound):
             return CancelAnswer(status="not_found")
+        booking = await self._bookings.read(StreamId(stream))
+        assert booking is not None  # it has just answered
         return CancelAnswer(status=booking.status, reason=booking.reason)
 
     async def _until(self, look: Callable[[], Awaitable[T | None]], too_late: str) -> T:

@@ -4,19 +4,46 @@ import asyncio
 import json
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec
 
 import asyncpg
 from pydantic import BaseModel, ValidationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.children import StackError
-from entrypoints.settings import Settings
+from entrypoints.settings import PREFIX, Settings, temporal_address
+from entrypoints.wiring import TemporalUnreachable
+from ticketing.errors import TransientError
 from ticketing.process import NoAnswerError
 
 OK, DEFECT, BAD_INPUT, REFUSED, NOT_FOUND, UNREACHABLE, FINDINGS = 0, 1, 2, 3, 4, 5, 6
+INTERRUPTED = 130  # as a shell says of Ctrl-C
+
+NOTHING_LOST = (
+    "Nothing was lost: `box-office show ID` tells what is stored, and the same command with the "
+    "same id is safe to repeat."
+)
+GONE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+NOT_MIGRATED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InvalidSchemaNameError,
+)
+POSTGRES_GONE = (
+    OSError,  # TimeoutError, too
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+Arguments = ParamSpec("Arguments")
 
 
 @dataclass(eq=False)  # not frozen: a context manager that it passes through sets its traceback
@@ -60,70 +87,89 @@ def plain(value: Any) -> Any:
     return value
 
 
-def run(command: Coroutine[Any, Any, None], *, as_json: bool, debug: bool = False) -> None:
-    """Run a command to its exit code.
+def asynchronous(
+    command: Callable[Arguments, Coroutine[Any, Any, None]],
+) -> Callable[Arguments, None]:
+    """A command that runs in a loop of its own."""
 
-    Raises:
-        SystemExit: with the code of docs/architecture.md, always but on success.
-    """
+    @wraps(command)
+    def run_in_a_loop(*args: Arguments.args, **options: Arguments.kwargs) -> None:
+        asyncio.run(command(*args, **options))
+
+    return run_in_a_loop
+
+
+def exit_code(command: Callable[[], object], *, as_json: bool, debug: bool = False) -> int:
+    """Run a command, print what went wrong if something did, and say how it ended."""
     try:
-        asyncio.run(command)
+        command()
     except KeyboardInterrupt:
-        sys.exit(130)
+        return INTERRUPTED
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else OK
     except Exception as error:
         if debug:
             traceback.print_exc()
-        failed = _failure(error)
+        failed = failure(error)
         if as_json:
             document = {"type": failed.type, "message": failed.message, **plain(failed.data)}
             print(json.dumps({"error": document}, indent=2))
         else:
             print(failed.message, file=sys.stderr)
-        sys.exit(failed.code)
+        return failed.code
+    return OK
 
 
-def _failure(error: Exception) -> CommandFailed:
+def failure(error: Exception) -> CommandFailed:
+    """What a person is told of an error. No password or secret is in it."""
     match error:
         case CommandFailed():
             return error
         case ValidationError():
             return _invalid(error)
-        case NoAnswerError():
-            return CommandFailed(
-                UNREACHABLE,
-                "NoAnswer",
-                f"{error}: no worker answered. Nothing is lost, the process goes on when one "
-                "runs (box-office worker); the same command with the same id is safe to repeat.",
-                {},
-            )
         case StackError():
             return CommandFailed(UNREACHABLE, "StackError", str(error), {})
-        case RPCError() | RuntimeError() if "connect" in str(error).lower():
-            return _unreachable("Temporal", "TEMPORAL_ADDRESS, localhost:7233 by default", error)
-        case OSError() | asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError():
-            url = Settings().database_url
-            return _unreachable(
-                "Postgres", f"{url.hosts()[0]['host']}:{url.hosts()[0]['port']}", error
-            )
+        case NoAnswerError():
+            message = f"{error}. It goes on by itself when a worker runs. {NOTHING_LOST}"
+            return CommandFailed(UNREACHABLE, "NoAnswer", message, {})
+        case TemporalUnreachable():
+            return unreachable("Temporal", str(error), "no answer")
+        case RPCError() if error.status in GONE:
+            return unreachable("Temporal", temporal_address(), error.status.name)
+        case TransientError():
+            return CommandFailed(UNREACHABLE, "Unreachable", f"{error}. {NOTHING_LOST}", {})
+        case _ if isinstance(error, NOT_MIGRATED):
+            message = f"{_postgres()} has not our schemas: run `box-office migrate`"
+            return CommandFailed(UNREACHABLE, "NotMigrated", message, {})
+        case _ if isinstance(error, POSTGRES_GONE):
+            return unreachable("Postgres", _postgres(), type(error).__name__)
         case _:
-            return CommandFailed(DEFECT, type(error).__name__, f"{error}", {})
+            hint = "`--debug` shows where; the logs of `box-office up` are in its data directory"
+            message = f"{type(error).__name__}: {error}. This is a defect; {hint}"
+            return CommandFailed(DEFECT, type(error).__name__, message, {})
 
 
-def _unreachable(server: str, address: str, error: Exception) -> CommandFailed:
+def unreachable(server: str, address: str, why: str) -> CommandFailed:
+    """Which server, its address, how to start it, and that nothing was lost."""
     return CommandFailed(
         UNREACHABLE,
         "Unreachable",
-        f"{server} ({address}) is unreachable: {error}. Start it with `box-office up`. Nothing was "
-        "lost: `box-office show ID` tells what is stored, and the same id is safe to repeat.",
+        f"{server} at {address} is unreachable ({why}). Start it with `box-office up`. "
+        f"{NOTHING_LOST}",
         {"server": server, "address": address},
     )
 
 
+def _postgres() -> str:
+    host = Settings().database_url.hosts()[0]
+    return f"{host['host']}:{host['port'] or 5432}{Settings().database_url.path or ''}"
+
+
 def _invalid(error: ValidationError) -> CommandFailed:
+    """The first thing that is wrong. What was given is left out: it may be a secret."""
     first = error.errors()[0]
-    if not first["loc"]:  # the settings, all of them: there are secrets in it
-        return CommandFailed(BAD_INPUT, "BadInput", first["msg"], {"field": "settings"})
-    field = ".".join(str(part) for part in first["loc"])
-    return CommandFailed(
-        BAD_INPUT, "BadInput", f"{field}: {first['msg']}, got {first['input']!r}", {"field": field}
-    )
+    place = ".".join(str(part) for part in first["loc"])
+    if error.title == Settings.__name__:
+        place = f"{PREFIX}{place.upper()}" if place else "settings"
+    message = f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    return CommandFailed(BAD_INPUT, "BadInput", message, {"field": place})

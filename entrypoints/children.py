@@ -31,11 +31,12 @@ class DirectoryIsInUse(StackError):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process of ours; its output goes to the end of `log`."""
+    """A process of ours; its output goes to `log`, behind that of earlier ones."""
 
     name: str
     process: asyncio.subprocess.Process
     log: Path
+    log_start: int
     stop_signal: signal.Signals
 
     @property
@@ -66,7 +67,8 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def log_tail(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
+        """The last lines that it wrote itself."""
+        lines = self.log.read_bytes()[self.log_start :].decode(errors="replace").splitlines()
         return "\n".join(lines[-LOG_TAIL_LINES:])
 
     def _signal(self, number: signal.Signals) -> None:
@@ -99,9 +101,13 @@ async def claim(directory: Path) -> AsyncIterator[Home]:
 
     Raises:
         DirectoryIsInUse: a stack runs in it, or servers of a killed one do not come to an end.
+        StackError: it cannot be written to.
     """
-    os.makedirs(directory, exist_ok=True)
-    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.makedirs(directory, exist_ok=True)
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StackError(f"{directory} cannot be used: {error.strerror}") from error
     try:
         await _lock(lock, directory)
         os.ftruncate(lock, 0)
@@ -111,61 +117,43 @@ async def claim(directory: Path) -> AsyncIterator[Home]:
         os.close(lock)
 
 
-async def start_child(
-    home: Home,
-    name: str,
-    command: Sequence[str | Path],
-    *,
-    environment: Mapping[str, str] | None = None,
-    stop_signal: signal.Signals = signal.SIGTERM,
-    privileges: Sequence[str] = (),
-) -> Child:
-    """Starts a child that gets its stop signal when this process dies, be it by SIGKILL.
-
-    Args:
-        home: its output goes to `<name>.log` in there.
-        name: what people call it.
-        command: the program, found on the path, and its arguments.
-        environment: what to add to our own environment.
-        stop_signal: what makes it stop in good order.
-        privileges: arguments of setpriv, Linux only.
-    """
-    log = home.directory / f"{name}.log"
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *_tied_to_this_process(stop_signal, privileges),
-            *command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},  # noqa: TID251  # handed on, not read
-            pass_fds=[home.lock],
-            start_new_session=True,  # Ctrl-C reaches only us: we stop the children in order
-        )
-    started = Child(name, process, log, stop_signal)
-    home.children.append(started)
-    return started
-
-
 @asynccontextmanager
 async def child(
     home: Home,
     name: str,
     command: Sequence[str | Path],
     *,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | None] | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
     privileges: Sequence[str] = (),
 ) -> AsyncIterator[Child]:
-    """`start_child` for the length of a block."""
-    started = await start_child(
-        home,
-        name,
-        command,
-        environment=environment,
-        stop_signal=stop_signal,
-        privileges=privileges,
-    )
+    """A child for the length of a block.
+
+    It gets its stop signal also when this process dies, be it by SIGKILL.
+
+    Args:
+        home: its output goes to `<name>.log` in there.
+        name: what people call it.
+        command: the program, found on the path, and its arguments.
+        environment: what to add to our own environment; None takes a variable out of it.
+        stop_signal: what makes it stop in good order.
+        privileges: arguments of setpriv, Linux only.
+    """
+    log = home.directory / f"{name}.log"
+    with log.open("ab") as output:
+        log_start = output.tell()
+        process = await asyncio.create_subprocess_exec(
+            *_tied_to_this_process(stop_signal, privileges),
+            *command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_environment(environment or {}),
+            pass_fds=[home.lock],
+            start_new_session=True,  # Ctrl-C reaches only us: we stop the children in order
+        )
+    started = Child(name, process, log, log_start, stop_signal)
+    home.children.append(started)
     try:
         yield started
     finally:
@@ -184,13 +172,19 @@ def free_port(wanted: int | None = None) -> int:
     try:
         server = socket.create_server((LOOPBACK, wanted or 0))
     except OSError as error:
-        raise StackError(f"port {wanted} cannot be used: {error.strerror}") from error
+        reason = os.strerror(error.errno or 0)  # `strerror` repeats the address
+        raise StackError(f"port {wanted} cannot be used: {reason}") from error
     with closing(server):
         address: tuple[str, int] = server.getsockname()
         with closing(socket.create_connection(address)):
             accepted, _ = server.accept()
             accepted.close()
     return address[1]
+
+
+def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
+    changed = {**os.environ, **changes}  # noqa: TID251  # handed on, not read
+    return {name: value for name, value in changed.items() if value is not None}
 
 
 def _tied_to_this_process(

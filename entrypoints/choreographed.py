@@ -1,5 +1,6 @@
 """What is plugged where in the choreography: consumers of the log, and sweeps on a clock."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -10,10 +11,9 @@ import structlog
 from choreography import booking_confirmation, booking_expiration, notification, refund
 from choreography.booking_expiration import every, sweep
 from choreography.booking_payment import BookingPaymentProcess
-from choreography.client import ChoreographedBookingProcess
 from choreography.seat_release import release_seats
 from entrypoints.settings import Settings
-from entrypoints.wiring import BOOKING_CODEC, PAYMENT_CODEC, BoxOffice, projections, terms
+from entrypoints.wiring import BOOKING_CODEC, BoxOffice, projections, terms
 from eventstore.api import StoredEvent
 from eventstore.consumer import Subscription
 from eventstore.delivery import AtLeastOnce, AtMostOnce
@@ -21,7 +21,6 @@ from eventstore.slices import Category, StreamId
 from ticketing.booking.events import BookingPlaced
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
-from ticketing.payment.events import PaymentReceived
 from ticketing.views.api import BookingView, PaymentView
 
 SWEEP_MAX = 500  # of one kind at a time: the rest is found by the next look
@@ -30,13 +29,6 @@ BOOKING, PAYMENT = Category("booking"), Category("payment")
 Sweep = Callable[[], Awaitable[object]]
 
 _log = structlog.get_logger()
-
-
-def booking_process(settings: Settings, parts: BoxOffice) -> ChoreographedBookingProcess:
-    """The client's side of the choreography."""
-    return ChoreographedBookingProcess(
-        parts.bookings, parts.payments, parts.doorbell, patience=settings.client_patience
-    )
 
 
 class Choreography:
@@ -87,13 +79,10 @@ class Choreography:
         ]
 
     async def run_sweeps(self, frequency: timedelta) -> None:
-        """Sweep until cancelled."""
-
-        async def all_of_them() -> None:
+        """Sweep until cancelled; one that is slow or fails holds up no other."""
+        async with asyncio.TaskGroup() as group:
             for each in self.sweeps():
-                await each()
-
-        await every(frequency, all_of_them)
+                group.create_task(every(frequency, each))
 
     async def _confirm(self, stored: StoredEvent) -> None:
         if isinstance(event := BOOKING_CODEC.decode(stored), BookingPlaced):
@@ -109,16 +98,12 @@ class Choreography:
         await release_seats(_booking_id(stored), event, reservations=self._parts.reservations)
 
     async def _pay(self, stored: StoredEvent) -> None:
-        if isinstance(event := PAYMENT_CODEC.decode(stored), PaymentReceived):
-            await self._payment_process.use(
-                _payment_id(stored), event.booking_id, event.amount, waited=timedelta(0)
-            )
+        if stored.type == "PaymentReceived":
+            await self._payment_process.use(_payment_id(stored), waited=timedelta(0))
 
     async def _pay_again(self, found: tuple[PaymentView, timedelta]) -> None:
         payment, waited = found
-        await self._payment_process.use(
-            payment.payment_id, payment.booking_id, payment.amount, waited=waited
-        )
+        await self._payment_process.use(payment.payment_id, waited=waited)
 
     async def _refund(self, stored: StoredEvent) -> None:
         if stored.type == "PaymentRefundRequested":

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from entrypoints.choreographed import Choreography
+from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.telemetry import configure_logging
-from entrypoints.wiring import BoxOffice, box_office, connect_temporal, consumer, consumers
+from entrypoints.wiring import BoxOffice, box_office
 
 
 async def main() -> None:
@@ -26,15 +27,11 @@ async def main() -> None:
 
 
 async def _loops(settings: Settings, parts: BoxOffice) -> list[Coroutine[Any, Any, None]]:
-    match settings.process:
-        case "orchestrated":
-            client = await connect_temporal()
-            return [each.run() for each in consumers(client, settings, parts)]
-        case "choreographed":
-            choreography = Choreography(settings, parts)
-            frequency = timedelta(seconds=settings.expiration_poll_seconds)
-            reactions = [consumer(parts, each).run() for each in choreography.subscriptions()]
-            return [*reactions, choreography.run_sweeps(frequency)]
+    loops = [each.run() for each in await members(settings, parts)]
+    if settings.process == "choreographed":
+        frequency = timedelta(seconds=settings.expiration_poll_seconds)
+        loops.append(Choreography(settings, parts).run_sweeps(frequency))
+    return loops
 
 
 def _cancel(tasks: list[asyncio.Task[None]]) -> None:

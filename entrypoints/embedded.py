@@ -124,7 +124,7 @@ async def postgres(
         privileges=privileges,
     ) as started:
         server = Postgres(started, port)
-        await _until_ready(started, lambda: _create_database(server.url("postgres")))
+        await until_ready(started, lambda: _create_database(server.url("postgres")))
         yield server
 
 
@@ -160,8 +160,46 @@ async def temporal_server(
     )
     async with child(home, "temporal", command) as started:
         server = TemporalServer(started, port, metrics_port, ui_port)
-        await _until_ready(started, lambda: _count_workflows(server.address))
+        await until_ready(started, lambda: _answers(server))
         yield server
+
+
+async def until_ready(started: Child, ask: Callable[[], Awaitable[None]]) -> None:
+    """Asks until there is an answer.
+
+    Raises:
+        StackError: the child ended, or did not answer in time; with the end of its log.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + START_SECONDS
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await ask()
+            trouble = ""
+        except (OSError, asyncpg.PostgresError, RPCError, RuntimeError) as error:
+            trouble = str(error) or type(error).__name__
+        if not started.is_running():
+            trouble = f"it ended with exit code {started.process.returncode}"
+        elif not trouble:
+            return
+        if not started.is_running() or loop.time() > deadline:
+            raise StackError(
+                f"{started.name} did not start: {trouble}. The end of {started.log}:\n"
+                f"{started.log_tail()}"
+            )
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def listens(port: int) -> None:
+    """A question for `until_ready`: something accepts connections at the port.
+
+    Raises:
+        OSError: nothing does.
+    """
+    _, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.close()
+    await writer.wait_closed()
 
 
 def _postgres_binaries() -> Path:
@@ -222,25 +260,8 @@ def _each(option: str, values: Sequence[str]) -> Sequence[str]:
     return [word for value in values for word in (option, value)]
 
 
-async def _count_workflows(address: str) -> None:
-    client = await Client.connect(address)
+async def _answers(server: TemporalServer) -> None:
+    client = await Client.connect(server.address)
     await client.count_workflows(SERVER_IS_READY)
-
-
-async def _until_ready(started: Child, ask: Callable[[], Awaitable[None]]) -> None:
-    """Asks until there is an answer."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + START_SECONDS
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
-                await ask()
-        except (OSError, asyncpg.PostgresError, RPCError, RuntimeError) as error:
-            if not started.is_running() or loop.time() > deadline:
-                raise StackError(
-                    f"{started.name} did not start ({error}). The end of {started.log}:\n"
-                    f"{started.log_tail()}"
-                ) from error
-            await asyncio.sleep(POLL_SECONDS)
-        else:
-            return
+    if server.ui_port:
+        await listens(server.ui_port)

@@ -1,53 +1,96 @@
 """The commands of `box-office` that run the whole system on this machine."""
 
+import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from entrypoints import answers
-from entrypoints.children import StackError
-from entrypoints.demo import EXAMPLES, put_on_sale, tell
+from entrypoints.answers import INTERRUPTED, asynchronous
+from entrypoints.children import Home, claim
+from entrypoints.demo import tell
+from entrypoints.examples import put_examples_on_sale
+from entrypoints.interrupts import interruptible
 from entrypoints.settings import Settings
-from entrypoints.system import stack
+from entrypoints.system import Ports, Stack, stack
+from entrypoints.wiring import box_office
+
+PORTS = Ports(
+    postgres=54329, temporal=7233, ui=8233, http=8410, provider=8400, smtp=8525, mail=8526
+)
 
 app = typer.Typer()
 
 
 @app.command()
-def demo(
-    keep: Annotated[bool, typer.Option(help="leave the stack up at the end")] = False,
+@asynchronous
+async def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="leave the stack up at the end")] = False,
 ) -> None:
     """The whole story on a stack of its own, then exit."""
-    answers.run(tell(keep=keep), as_json=False)
+    with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
+        async with claim(Path(where)) as home:
+            finished = await interruptible(tell(home, keep=keep), home, _say)
+    if not finished and not keep:
+        sys.exit(INTERRUPTED)
 
 
 @app.command()
-def up(
-    data_dir: Annotated[Path, typer.Option()] = Path(".data"),
-    temporal_port: int = 7233,
-    ui_port: int = 8233,
-    postgres_port: int = 54329,
+@asynchronous
+async def up(
+    data_dir: Annotated[Path, typer.Option(help="kept between runs")] = Path(".data"),
+    temporal_port: int = PORTS.temporal,
+    ui_port: int = PORTS.ui,
+    postgres_port: int = PORTS.postgres,
+    http_port: Annotated[int, typer.Option(help="of notices to us")] = PORTS.http,
+    provider_port: int = PORTS.provider,
+    smtp_port: int = PORTS.smtp,
+    mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
+    process: Annotated[str | None, typer.Option(help="orchestrated or choreographed")] = None,
 ) -> None:
-    """Postgres, Temporal, Web UI, worker and consumers in the foreground; Ctrl-C stops all."""
+    """Postgres, Temporal, Web UI and all our processes in the foreground; Ctrl-C stops all."""
+    settings = Settings.model_validate({"process": process} if process else {})
+    ports = Ports(
+        postgres=postgres_port,
+        temporal=temporal_port,
+        ui=ui_port,
+        http=http_port,
+        provider=provider_port,
+        smtp=smtp_port,
+        mail=mail_port,
+    )
+    async with claim(data_dir) as home:
+        _say(f"Starting in {data_dir}:")
+        await interruptible(_up(home, settings, ports), home, _say)
+    _say(f"Stopped; {data_dir} is kept.")
 
-    async def command() -> None:
-        print(f"Starting in {data_dir} ...", flush=True)
-        ports = {"temporal_port": temporal_port, "ui_port": ui_port, "postgres_port": postgres_port}
-        async with stack(data_dir, Settings(), **ports) as running:
-            await put_on_sale(running.settings, EXAMPLES)
-            print(
-                f"Web UI    {running.ui_url}\n"
-                f"Temporal  {running.temporal_address}\n"
-                f"Postgres  {running.settings.database_url}\n"
-                "In another terminal: .venv/bin/box-office place "
-                "--concert concertA --client ann --seat 3-14\n"
-                "Ctrl-C stops everything; the next `up` goes on where this one was.",
-                flush=True,
-            )
-            ended = await running.wait_for_the_end_of_a_part()
-            raise StackError(
-                f"the {ended.name} ended by itself; the end of its log:\n{ended.log_tail()}"
-            )
 
-    answers.run(command(), as_json=False)
+async def _up(home: Home, settings: Settings, ports: Ports) -> None:
+    async with stack(home, settings, ports, _say) as running:
+        async with box_office(running.settings) as parts:
+            await put_examples_on_sale(parts)
+            concerts = await parts.reservations.concerts()
+        _say(f"On sale: {', '.join(each.concert_id for each in concerts)}")
+        _say_what_to_do(running, needs_exports=ports != PORTS or settings != Settings())
+        await running.watch()
+
+
+def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
+    exports = running.exports if needs_exports else ()
+    lines = (
+        f"Web UI: {running.ui_url}",
+        f"Mail to clients: {running.settings.mail_url}messages",
+        f"Logs: {running.home.directory}/*.log",
+        "In another terminal:",
+        *(f"  {each}" for each in exports),
+        "  .venv/bin/box-office place --concert concertA --client ann --seat 3-14",
+        "  .venv/bin/box-office pay BOOKING",
+        "  .venv/bin/box-office --help",
+        "Ctrl-C stops everything; the next `make up` goes on where this one was.",
+    )
+    _say("\n".join(lines))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -8,6 +8,7 @@ import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from entrypoints import answers
+from entrypoints.answers import asynchronous
 from entrypoints.operations import Json
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
@@ -34,29 +35,24 @@ MAILS = TypeAdapter(list[Mail])
 
 
 @app.command()
-def mail(
+@asynchronous
+async def mail(
     client_id: Annotated[str | None, typer.Option("--client")] = None,
     booking_id: Annotated[str | None, typer.Option("--booking")] = None,
     unsent: Annotated[bool, typer.Option("--unsent", help="What could not be sent.")] = False,
     as_json: Json = False,
 ) -> None:
     """What clients were told by mail, the newest last."""
-
-    async def command() -> None:
-        if not unsent:
-            mails = await _sent(Settings(), client_id, booking_id)
-            answers.show(mails, "\n".join(map(str, mails)) or "no mail", as_json=as_json)
-            return
-        if client_id or booking_id:
-            answers.bad_input("--unsent", "lists everybody's, so neither --client nor --booking")
-        async with box_office(Settings()) as parts:
-            marks = await parts.notifier.unsent()
-        lines = [
-            f"{each.marked_at:%Y-%m-%d %H:%M:%S} {each.kind:16} {each.about}" for each in marks
-        ]
-        answers.show(marks, "\n".join(lines) or "everything was sent", as_json=as_json)
-
-    answers.run(command(), as_json=as_json)
+    if not unsent:
+        mails = await _sent(Settings(), client_id, booking_id)
+        answers.show(mails, "\n".join(map(str, mails)) or "no mail", as_json=as_json)
+        return
+    if client_id or booking_id:
+        answers.bad_input("--unsent", "lists everybody's, so neither --client nor --booking")
+    async with box_office(Settings()) as parts:
+        marks = await parts.notifier.unsent()
+    lines = [f"{each.marked_at:%Y-%m-%d %H:%M:%S} {each.kind:16} {each.about}" for each in marks]
+    answers.show(marks, "\n".join(lines) or "everything was sent", as_json=as_json)
 
 
 async def _sent(settings: Settings, client_id: str | None, booking_id: str | None) -> list[Mail]:

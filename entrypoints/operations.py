@@ -4,8 +4,15 @@ from typing import Annotated
 
 import typer
 
+import worker as worker_program
 from entrypoints import answers
+from entrypoints import consumers as consumers_program
+from entrypoints.answers import asynchronous
+from entrypoints.children import LOOPBACK
+from entrypoints.http.server import serve
+from entrypoints.processes import members
 from entrypoints.settings import Settings
+from entrypoints.telemetry import configure_logging
 from entrypoints.wiring import (
     box_office,
     connect_temporal,
@@ -20,81 +27,123 @@ from workflows.client import start_booking, start_payment
 app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+dead_letters = typer.Typer(no_args_is_help=True, help="Events that a consumer could not handle.")
+app.add_typer(dead_letters, name="dead-letters")
 
 
 @app.command()
-def migrate(as_json: Json = False) -> None:
+@asynchronous
+async def migrate(as_json: Json = False) -> None:
     """Bring the database's schemas forward."""
-
-    async def command() -> None:
-        applied = await migrate_database(Settings())
-        text = f"applied {', '.join(applied)}" if applied else "up to date"
-        answers.show({"applied": applied}, text, as_json=as_json)
-
-    answers.run(command(), as_json=as_json)
+    applied = await migrate_database(Settings())
+    text = f"applied {', '.join(applied)}" if applied else "up to date"
+    answers.show({"applied": applied}, text, as_json=as_json)
 
 
 @app.command()
-def verify(as_json: Json = False) -> None:
+@asynchronous
+async def worker() -> None:
+    """Run a Temporal worker until SIGTERM or Ctrl-C."""
+    await worker_program.main()
+
+
+@app.command()
+@asynchronous
+async def consumers() -> None:
+    """Run the consumers of the log until SIGTERM or Ctrl-C."""
+    await consumers_program.main()
+
+
+@app.command()
+@asynchronous
+async def web(host: str = LOOPBACK, port: int = 8410) -> None:
+    """Receive the payment provider's notices by HTTP until SIGTERM or Ctrl-C."""
+    configure_logging()
+    await serve(Settings(), host=host, port=port)
+
+
+@app.command()
+@asynchronous
+async def verify(as_json: Json = False) -> None:
     """Check the invariants over the whole database; exit code 6 with findings."""
-
-    async def command() -> None:
-        async with box_office(Settings()) as parts:
-            findings = await verify_all(parts)
-        if findings:
-            lines = "\n".join(str(each) for each in findings)
-            data = {"findings": [str(each) for each in findings]}
-            raise answers.CommandFailed(answers.FINDINGS, "Findings", lines, data)
-        answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)
-
-    answers.run(command(), as_json=as_json)
+    async with box_office(Settings()) as parts:
+        findings = await verify_all(parts)
+    if findings:
+        raise answers.CommandFailed(
+            answers.FINDINGS, "Findings", "\n".join(findings), {"findings": findings}
+        )
+    answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)
 
 
 @app.command("rebuild-views")
-def rebuild(as_json: Json = False) -> None:
+@asynchronous
+async def rebuild(as_json: Json = False) -> None:
     """Empty the views and fold the log again, in the foreground."""
-
-    async def command() -> None:
-        async with box_office(Settings()) as parts:
-            events = await rebuild_views(parts)
-        answers.show({"events": events}, f"rebuilt from {events} events", as_json=as_json)
-
-    answers.run(command(), as_json=as_json)
+    async with box_office(Settings()) as parts:
+        events = await rebuild_views(parts)
+    answers.show({"events": events}, f"rebuilt from {events} events", as_json=as_json)
 
 
 @app.command("restart-processes")
-def restart_processes(as_json: Json = False) -> None:
+@asynchronous
+async def restart_processes(as_json: Json = False) -> None:
     """Start a process for each booking and payment that has not ended; running ones stay."""
-
-    async def command() -> None:
-        settings = Settings()
-        client = await connect_temporal()
-        started: list[str] = []
-        payments: list[str] = []
-        async with box_office(settings) as parts:
-            for placed in await unended_bookings(parts):
-                await start_booking(client, settings.task_queue, placed)
-                started.append(placed.booking_id)
-            for received in await open_payments(parts):
-                await start_payment(client, settings.task_queue, received, again=True)
-                payments.append(received.payment_id)
-        text = f"{len(started)} bookings and {len(payments)} payments have a process"
-        answers.show({"bookings": started, "payments": payments}, text, as_json=as_json)
-
-    answers.run(command(), as_json=as_json)
+    settings = Settings()
+    client = await connect_temporal(settings)
+    bookings: list[str] = []
+    payments: list[str] = []
+    async with box_office(settings) as parts:
+        for placed in await unended_bookings(parts):
+            await start_booking(client, settings.task_queue, placed)
+            bookings.append(placed.booking_id)
+        for received in await open_payments(parts):
+            await start_payment(client, settings.task_queue, received, again=True)
+            payments.append(received.payment_id)
+    text = f"{len(bookings)} bookings and {len(payments)} payments have a process"
+    answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
 
 
 @app.command()
-def lag(as_json: Json = False) -> None:
+@asynchronous
+async def lag(as_json: Json = False) -> None:
     """How far each consumer is behind the log."""
+    async with box_office(Settings()) as parts:
+        checkpoints = await parts.checkpoints.lag()
+    behind: dict[str, int] = {}
+    for each in checkpoints:
+        behind[each.consumer] = behind.get(each.consumer, 0) + each.head - each.position
+    text = "\n".join(f"{name:28} {events} events behind" for name, events in behind.items())
+    answers.show(behind, text or "no consumer has run yet", as_json=as_json)
 
-    async def command() -> None:
-        async with box_office(Settings()) as parts:
-            checkpoints = await parts.checkpoints.lag()
-        behind: dict[str, int] = {}
-        for each in checkpoints:
-            behind[each.consumer] = behind.get(each.consumer, 0) + each.head - each.position
-        text = "\n".join(f"{name:28} {events} events behind" for name, events in behind.items())
-        answers.show(behind, text or "no consumer has run yet", as_json=as_json)
 
-    answers.run(command(), as_json=as_json)
+@dead_letters.command("list")
+@asynchronous
+async def list_dead_letters(as_json: Json = False) -> None:
+    """Every event that is parked: who could not handle it, and why."""
+    async with box_office(Settings()) as parts:
+        letters = await parts.checkpoints.dead_letters()
+    rows = [
+        {
+            "consumer": each.consumer,
+            "stream": each.stream,
+            "slice": each.slice,
+            "position": each.position,
+            "attempts": each.attempts,
+            "error": each.error,
+        }
+        for each in letters
+    ]
+    lines = [f"{each.consumer:28} {each.stream:46} {each.error}" for each in letters]
+    answers.show(rows, "\n".join(lines) or "nothing is parked", as_json=as_json)
+
+
+@dead_letters.command("retry")
+@asynchronous
+async def retry_dead_letters(as_json: Json = False) -> None:
+    """Handle the parked events again, each stream in order."""
+    settings = Settings()
+    async with box_office(settings) as parts:
+        handled = sum([await each.retry_parked() for each in await members(settings, parts)])
+        left = len(await parts.checkpoints.dead_letters())
+    text = f"{handled} handled, {left} still parked"
+    answers.show({"handled": handled, "parked": left}, text, as_json=as_json)

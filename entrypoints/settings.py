@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl, PostgresDsn, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from temporalio.envconfig import ClientConfig
 
 from ticketing.process import LatePayment
 
 PREFIX = "BOX_OFFICE_"
+TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
 
 
 class Settings(BaseSettings):
@@ -25,6 +27,7 @@ class Settings(BaseSettings):
     mail_from: str = "tickets@box-office.example"
     mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
     mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
+    metrics_address: str | None = None  # host:port of the Prometheus endpoint; None: no endpoint
     task_queue: str = Field(default="ticketing", min_length=1)
     process: Literal["orchestrated", "choreographed"] = "orchestrated"
     expiration_poll_seconds: float = Field(default=30, gt=0)  # of the choreography
@@ -58,3 +61,8 @@ class Settings(BaseSettings):
     def client_patience(self) -> timedelta:
         """How long a client waits for an answer of the process."""
         return timedelta(seconds=self.client_patience_seconds)
+
+
+def temporal_address() -> str:
+    """Where `TEMPORAL_*` leads."""
+    return ClientConfig.load_client_connect_config().get("target_host", TEMPORAL_ADDRESS)

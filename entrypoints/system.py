@@ -1,102 +1,260 @@
-"""The whole system on this machine: Postgres, Temporal, Web UI, worker and consumers."""
+"""The whole system on this machine: its servers, our processes, and other companies' in sandboxes.
+
+One more program is one more line of `programs`.
+"""
 
 import asyncio
+import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from secrets import token_hex
+from shlex import quote
 
-from pydantic import PostgresDsn
+from pydantic import HttpUrl, PostgresDsn, SecretStr
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
-from entrypoints.children import Child, Home, claim, free_port, start_child
-from entrypoints.embedded import postgres, temporal_server
-from entrypoints.settings import Settings
+from entrypoints.children import LOOPBACK, Child, Home, StackError, child, free_port
+from entrypoints.embedded import Postgres, listens, postgres, temporal_server, until_ready
+from entrypoints.settings import PREFIX, Settings
 from entrypoints.wiring import ROOT, migrate_database
 
-PROGRAMS = {"worker": (str(ROOT / "worker.py"),), "consumers": ("-m", "entrypoints.consumers")}
+Say = Callable[[str], None]
+OF_CLIENTS = ("database_url", "provider_url", "mail_url", "process")  # settings a command needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where the parts listen, on the loopback device; free ports by default."""
+
+    postgres: int = field(default_factory=free_port)
+    temporal: int = field(default_factory=free_port)
+    ui: int = field(default_factory=free_port)
+    http: int = field(default_factory=free_port)
+    provider: int = field(default_factory=free_port)
+    smtp: int = field(default_factory=free_port)
+    mail: int = field(default_factory=free_port)
+
+    def check(self) -> None:
+        """Sees to it that nobody else listens there.
+
+        Raises:
+            StackError: somebody does.
+        """
+        for name, port in asdict(self).items():
+            try:
+                free_port(port)
+            except StackError as error:
+                raise StackError(f"{error}; choose another with --{name}-port") from error
+
+
+async def _nothing() -> None:
+    """The question after which a program that runs counts as started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What Python is to run, and the question that is answered once it works.
+
+    `environment` is for programs that do not read our settings.
+    """
+
+    command: Sequence[str]
+    works: Callable[[], Awaitable[None]] = _nothing
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Stack:
-    """A running stack. Worker and consumers are processes of their own: they can be killed."""
+    """A running stack. Each part is a process of its own: it can be killed."""
 
     home: Home
     settings: Settings
-    temporal_address: str
-    ui_url: str
-    worker: Child
-    consumers: Child
+    ports: Ports
+    client: Client
+    running: AsyncExitStack
+    parts: dict[str, Child]
 
     @property
-    def environment(self) -> dict[str, str]:
-        """What a process needs to find this stack."""
-        return environment_of(self.settings, self.temporal_address)
+    def ui_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.ui}"
 
-    async def restart_worker(self) -> None:
-        """Start a worker again after it ended or was killed."""
-        self.worker = await _start(self.home, "worker", self.environment)
+    @property
+    def environment(self) -> dict[str, str | None]:
+        """What our processes are given: nothing is left to what this one was started with."""
+        return {
+            **environment_of(self.settings),
+            "TEMPORAL_ADDRESS": f"{LOOPBACK}:{self.ports.temporal}",
+            "TEMPORAL_NAMESPACE": self.client.namespace,
+            "TEMPORAL_CONFIG_FILE": os.devnull,  # a developer's profile may lead to the cloud
+        }
 
-    async def wait_for_the_end_of_a_part(self) -> Child:
-        """The first of our processes that ends by itself."""
-        parts = (self.worker, self.consumers)
-        waits = {asyncio.create_task(part.wait()): part for part in parts}
+    @property
+    def exports(self) -> list[str]:
+        """What to type in another terminal, so that its commands find this stack."""
+        names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
+        values = self.environment
+        return [f"export {name}={quote(values[name] or '')}" for name in names]
+
+    def run(self, name: str, program: Program) -> AbstractAsyncContextManager[Child]:
+        """A process that finds this stack, for the length of a block."""
+        return child(
+            self.home,
+            name,
+            (sys.executable, *program.command),
+            environment={**self.environment, **program.environment},
+        )
+
+    async def start(self, name: str) -> None:
+        """Starts one of the programs, again if it ran before."""
+        program = self.run(name, programs(self)[name])
+        self.parts[name] = await self.running.enter_async_context(program)
+
+    async def stop(self, name: str) -> None:
+        """Stops one of the programs in good order."""
+        await self.parts.pop(name).stop()
+
+    async def watch(self) -> None:
+        """Waits for ever, as long as every part runs.
+
+        Raises:
+            StackError: a part ended by itself; with the end of its log.
+        """
+        waits = {asyncio.create_task(part.wait()): part for part in self.parts.values()}
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            return waits[done.pop()]
         finally:
             for wait in waits:
                 wait.cancel()
+        ended = waits[done.pop()]
+        raise StackError(
+            f"{ended.name} ended by itself with exit code {ended.process.returncode}. "
+            f"The end of {ended.log}:\n{ended.log_tail()}"
+        )
 
 
-def environment_of(settings: Settings, temporal_address: str) -> dict[str, str]:
-    """The variables that lead a process to these servers."""
+def programs(stack: Stack) -> dict[str, Program]:
+    """All of them, in the order of their start."""
+    ports, files = stack.ports, stack.home.directory
+    mail = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail))
+    notices = f"http://{LOOPBACK}:{ports.http}/webhooks/payments"
+    provider = ("--port", str(ports.provider), "--notify-url", notices)
+    secret = stack.settings.webhook_secrets[0].get_secret_value()
     return {
-        "BOX_OFFICE_DATABASE_URL": str(settings.database_url),
-        "BOX_OFFICE_TASK_QUEUE": settings.task_queue,
-        "BOX_OFFICE_REMINDER_BEFORE_SECONDS": str(settings.reminder_before_seconds),
-        "TEMPORAL_ADDRESS": temporal_address,
+        "mail": Program(
+            ("-m", "sandbox.mail", *mail, "--data-dir", str(files / "mail")),
+            works=lambda: listens(ports.mail),
+        ),
+        "provider": Program(
+            ("-m", "sandbox.provider", *provider, "--data-dir", str(files / "provider")),
+            works=lambda: listens(ports.provider),
+            environment={"SANDBOX_SECRET": secret},
+        ),
+        "http": Program(
+            ("-m", "entrypoints.http", "--port", str(ports.http)),
+            works=lambda: listens(ports.http),
+        ),
+        **(
+            {"worker": Program((str(ROOT / "worker.py"),), works=lambda: _polls(stack))}
+            if stack.settings.process == "orchestrated"
+            else {}
+        ),
+        "consumers": Program(("-m", "entrypoints.consumers")),
+    }
+
+
+def environment_of(settings: Settings) -> dict[str, str | None]:
+    """Every setting, as the variable that it is read from; None: the variable must not be set."""
+    return {
+        PREFIX + name.upper(): _as_text(value) or None
+        for name, value in settings.model_dump().items()
     }
 
 
 @asynccontextmanager
-async def stack(
-    directory: Path,
-    settings: Settings,
-    *,
-    temporal_port: int | None = None,
-    ui_port: int | None = None,
-    postgres_port: int | None = None,
-) -> AsyncIterator[Stack]:
-    """Run everything in a directory; what is in it goes on where it was.
+async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> AsyncIterator[Stack]:
+    """Runs everything in a home; what is in it goes on where it was.
+
+    Args:
+        home: claimed by this process.
+        settings: handed to our programs, with the addresses of this stack.
+        ports: checked first.
+        say: is given a line as each part starts.
 
     Raises:
-        StackError: a part did not start, or the directory is in use.
+        StackError: a part did not start; what had started is stopped.
     """
+    ports.check()
+    tell = _stopwatch(say)
     async with AsyncExitStack() as running:
-        home = await running.enter_async_context(claim(directory))
-        database = await running.enter_async_context(postgres(home, port=postgres_port))
-        temporal = await running.enter_async_context(
-            temporal_server(home, port=temporal_port, ui_port=ui_port or free_port())
+        database = await running.enter_async_context(postgres(home, port=ports.postgres))
+        tell("postgres", f"{LOOPBACK}:{ports.postgres}")
+        server = await running.enter_async_context(
+            temporal_server(home, port=ports.temporal, ui_port=ports.ui)
         )
-        settings = settings.model_copy(update={"database_url": PostgresDsn(database.url())})
+        tell("temporal", server.address)
+        settings = _settings_of(settings, ports, database)
         await migrate_database(settings)
-        environment = environment_of(settings, temporal.address)
-        started = Stack(
-            home=home,
-            settings=settings,
-            temporal_address=temporal.address,
-            ui_url=f"http://127.0.0.1:{temporal.ui_port}",
-            worker=await _start(home, "worker", environment),
-            consumers=await _start(home, "consumers", environment),
+        client = await Client.connect(server.address, data_converter=pydantic_data_converter)
+        parts = {"postgres": database.child, "temporal": server.child}
+        started = Stack(home, settings, ports, client, running, parts)
+        for name in programs(started):
+            await started.start(name)
+        for name, program in programs(started).items():
+            await until_ready(started.parts[name], program.works)
+            tell(name, f"pid {started.parts[name].pid}")
+        yield started
+
+
+def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settings:
+    """The settings that lead to this stack. No mail leaves the machine, no money is real."""
+    return settings.model_copy(
+        update={
+            "database_url": PostgresDsn(database.url()),
+            "provider_url": HttpUrl(f"http://{LOOPBACK}:{ports.provider}"),
+            "smtp_url": f"smtp://{LOOPBACK}:{ports.smtp}",
+            "mail_url": HttpUrl(f"http://{LOOPBACK}:{ports.mail}"),
+            "metrics_address": None,  # one port is not enough for several processes
+            "webhook_secrets": settings.webhook_secrets or (SecretStr(token_hex()),),
+        }
+    )
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return value.get_secret_value()
+        case tuple():
+            return ",".join(map(_as_text, value))
+        case _:
+            return str(value)
+
+
+def _stopwatch(say: Say) -> Callable[[str, str], None]:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    return lambda part, where: say(f"  {loop.time() - begun:4.1f} s  {part:12}{where}")
+
+
+async def _polls(stack: Stack) -> None:
+    """Whether a worker asks for our work.
+
+    Raises:
+        ConnectionError: none does.
+    """
+    answer = await stack.client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=stack.client.namespace,
+            task_queue=TaskQueue(name=stack.settings.task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         )
-        try:
-            yield started
-        finally:
-            await started.worker.stop()
-            await started.consumers.stop()
-
-
-async def _start(home: Home, name: str, environment: dict[str, str]) -> Child:
-    command = (sys.executable, *PROGRAMS[name])
-    return await start_child(home, name, command, environment=environment)
+    )
+    if not answer.pollers:
+        raise ConnectionError("it asks for no work")

@@ -1,6 +1,7 @@
 """What is plugged where: settings to pool, stores, handlers, activities and worker."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,8 @@ from aiohttp import ClientSession
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -23,7 +26,7 @@ from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
 from entrypoints.http.receiver import NoticeReceiver
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, temporal_address
 from eventstore.api import Bell, EventStore, StoredEvent
 from eventstore.codec import Codec
 from eventstore.consumer import Consumer, Subscription
@@ -38,6 +41,7 @@ from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
+from ticketing.errors import TransientError
 from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.notifications import log as notification_log
 from ticketing.notifications.api import Sender
@@ -46,7 +50,7 @@ from ticketing.notifications.smtp import SmtpSender
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
-from ticketing.payments.api import PaymentProvider
+from ticketing.payments.api import PaymentProvider, ProviderPayment
 from ticketing.payments.postgres import PostgresNoticeInbox
 from ticketing.payments.sandbox import SandboxProvider
 from ticketing.process import ProcessTerms, new_id
@@ -61,11 +65,17 @@ from workflows.process_starter import ProcessStarter
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = (ROOT / "eventstore" / "migrations", ROOT / "ticketing" / "migrations")
 POOL_MAX = 20  # per process: five processes fit into Postgres' default of 100 connections
+CONNECT_TIMEOUT = timedelta(seconds=5)  # a server on the network answers in milliseconds
 STATEMENT_TIMEOUT = timedelta(seconds=5)  # no statement of ours takes longer on a healthy server
 SHUTDOWN = timedelta(seconds=20)  # activities in flight may finish; below Kubernetes' 30 s
+WORKFLOWS = (BookingWorkflow, PaymentWorkflow)
 BOOKING_CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
 PAYMENT_CODEC: Codec[PaymentEvent] = Codec(get_args(PaymentEvent))
 ConsumerOfOurs: TypeAlias = Consumer[asyncpg.Connection]
+
+
+class TemporalUnreachable(TransientError):
+    """Nobody answers at Temporal's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
             str(settings.database_url),
             min_size=1,
             max_size=POOL_MAX,
+            timeout=CONNECT_TIMEOUT.total_seconds(),
             command_timeout=STATEMENT_TIMEOUT.total_seconds(),
         ) as pool,
         PostgresDoorbell(str(settings.database_url)) as doorbell,
@@ -120,11 +131,24 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
         )
 
 
-async def connect_temporal() -> Client:
-    """The client that `TEMPORAL_*` describes; `localhost:7233` by default."""
+async def connect_temporal(settings: Settings) -> Client:
+    """The client that `TEMPORAL_*` describes.
+
+    Raises:
+        TemporalUnreachable: nobody answers there.
+    """
     connect = ClientConfig.load_client_connect_config()
-    connect.setdefault("target_host", "localhost:7233")
-    return await Client.connect(**connect, data_converter=pydantic_data_converter)
+    connect["target_host"] = temporal_address()
+    address = settings.metrics_address
+    metrics = PrometheusConfig(bind_address=address) if address else None
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics)) if metrics else None
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
+            return await Client.connect(
+                **connect, data_converter=pydantic_data_converter, runtime=runtime
+            )
+    except (RuntimeError, RPCError, TimeoutError) as error:
+        raise TemporalUnreachable(temporal_address()) from error
 
 
 def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
@@ -135,7 +159,7 @@ def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[BookingWorkflow, PaymentWorkflow],
+        workflows=WORKFLOWS,
         activities=[
             TermsActivities(terms(settings)).process_terms,
             bookings.place_booking,
@@ -155,14 +179,19 @@ def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
             reservations.release_seats,
             NotificationActivities(parts.notifier).notify_client,
         ],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(
-                "activities", "eventstore", "pydantic", "ticketing"
-            )
-        ),
+        workflow_runner=workflow_runner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         graceful_shutdown_timeout=SHUTDOWN,
+    )
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """Runs workflow code: our pure modules are trusted, all others are imported per run."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(
+            "activities", "eventstore", "pydantic", "ticketing"
+        )
     )
 
 
@@ -258,14 +287,35 @@ async def open_payments(parts: BoxOffice) -> list[ReceivePayment]:
 
 
 async def verify_all(parts: BoxOffice) -> list[str]:
-    """Every broken promise of the log and of the business, a line each."""
-    found = [*await verify_log(parts.pool), *await verification.verify_business(parts.pool)]
-    return [str(each) for each in found]
+    """Every broken promise of the log, of the business and towards the provider, a line each.
+
+    Raises:
+        TransientError: nothing is wrong here, but the provider's ledger cannot be read.
+    """
+    unread: TransientError | None = None
+    ledger: Sequence[ProviderPayment] = ()
+    try:
+        ledger = await parts.provider.ledger()  # before ours, which may be ahead of it
+    except TransientError as error:
+        unread = error
+    findings = [
+        *map(str, await verify_log(parts.pool)),
+        *map(str, await verification.verify_business(parts.pool)),
+    ]
+    if not unread:
+        findings += map(str, await verification.verify_provider(parts.pool, ledger))
+    elif not findings:
+        raise unread
+    else:
+        findings.append(str(unread))
+    return findings
 
 
 async def migrate_database(settings: Settings) -> list[str]:
     """Brings the database's schemas forward; the names of the migrations that were missing."""
-    connection = await asyncpg.connect(str(settings.database_url))
+    connection = await asyncpg.connect(
+        str(settings.database_url), timeout=CONNECT_TIMEOUT.total_seconds()
+    )
     try:
         return list(await migrate(connection, MIGRATIONS))
     finally:

@@ -92,15 +92,7 @@ def clock(database: str) -> Clock:
 @pytest.fixture
 async def namespace(temporal: TemporalServer) -> str:
     """A fresh namespace, with our search attributes."""
-    name = f"test-{uuid4().hex}"
-    client = await Client.connect(temporal.address)
-    await client.workflow_service.register_namespace(
-        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=RETENTION)
-    )
-    await client.operator_service.add_search_attributes(
-        AddSearchAttributesRequest(namespace=name, search_attributes=SEARCH_ATTRIBUTES)
-    )
-    return name
+    return await fresh_namespace(temporal)
 
 
 @pytest.fixture
@@ -140,6 +132,19 @@ def env(client: Client) -> TimeSkipper:
     `env.client` skip every wait by themselves, those started through `client` do not.
     """
     return TimeSkipper(client)
+
+
+async def fresh_namespace(temporal: TemporalServer) -> str:
+    """One more, for a test that needs two."""
+    name = f"test-{uuid4().hex}"
+    client = await Client.connect(temporal.address)
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=RETENTION)
+    )
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace=name, search_attributes=SEARCH_ATTRIBUTES)
+    )
+    return name
 
 
 @contextmanager

@@ -59,11 +59,14 @@ class BookingWorkflow:
     @workflow.run
     async def run(self, request: PlaceBooking) -> BookingOutcome:
         """From the request to the end of the booking."""
+        booking = asyncio.create_task(self._book(request))
         try:
-            self._outcome = await self._book(request)
-        except asyncio.CancelledError:  # "Request Cancellation" in the Web UI
-            cancellation = CancelRequest(reason="process cancelled", cancelled_by="operator")
-            self._outcome = await self._cancel(cancellation)
+            self._outcome = await asyncio.shield(booking)
+        except asyncio.CancelledError:  # "Request Cancellation" in the Web UI: no step is cut off
+            self._cancellation = self._cancellation or CancelRequest(
+                reason="process cancelled", cancelled_by="operator"
+            )
+            self._outcome = await booking
         workflow.set_current_details(f"Ended: **{self._outcome.status}**")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._outcome
@@ -91,14 +94,8 @@ class BookingWorkflow:
 
     async def _until_paid(self, expires_at: datetime | None, terms: ProcessTerms) -> BookingOutcome:
         self._say("payment", until=expires_at)
-        remind_at = expires_at and expires_at - terms.reminder_before
-        if (
-            remind_at
-            and remind_at > workflow.now()
-            and not await self._woken(until=remind_at, summary="remind the client to pay")
-        ):
-            await self._tell("payment_reminder")
-
+        if expires_at:
+            await self._remind(expires_at, terms.reminder_before)
         deadline = expires_at and expires_at + terms.expiry_grace
         pause = RE_ARM_FIRST
         while not await self._woken(until=deadline, summary="the booking expires"):
@@ -111,6 +108,15 @@ class BookingWorkflow:
         if self._settled or not self._cancellation:
             return self._ended("settled")
         return await self._cancel(self._cancellation)
+
+    async def _remind(self, expires_at: datetime, before: timedelta) -> None:
+        """Once, and only while there is time to pay: the worker may have been away."""
+        remind_at = expires_at - before
+        if not workflow.now() < remind_at < expires_at:
+            return
+        woken = await self._woken(until=remind_at, summary="remind the client to pay")
+        if not woken and workflow.now() < expires_at:
+            await self._tell("payment_reminder")
 
     async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
         """The service's answer; None without one in time, or when a cancel came first."""

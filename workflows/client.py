@@ -1,8 +1,10 @@
 """The orchestrated booking process, seen from its clients: start, update, query."""
 
+import asyncio
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
+from typing import TypeVar
 
 from temporalio.client import (
     Client,
@@ -32,6 +34,9 @@ from workflows.payment import PaymentWorkflow
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
 CONTENT = "content"  # memo: a digest of the payment that the process is about
+
+W = TypeVar("W")
+T = TypeVar("T")
 
 
 class OrchestratedBookingProcess:
@@ -109,12 +114,7 @@ class OrchestratedBookingProcess:
             return PaymentOutcome(
                 payment_id=payment.payment_id, status="rejected", reason="PaymentAlreadyReceived"
             )
-        try:
-            return await handle.result(rpc_timeout=self._patience)
-        except RPCError as error:
-            if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
-                raise NoAnswerError(f"{payment.payment_id} is not settled in time") from error
-            raise
+        return await self._result(handle, f"{payment.payment_id} is not settled in time")
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
         """Cancel a booking and wait for its end.
@@ -138,12 +138,20 @@ class OrchestratedBookingProcess:
         self, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
     ) -> CancelAnswer:
         try:
-            outcome = await handle.result(rpc_timeout=self._patience)
+            outcome = await self._result(handle, f"{handle.id} did not end in time")
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return CancelAnswer(status="not_found")
             raise
         return CancelAnswer(status=outcome.status, reason=outcome.reason)
+
+    async def _result(self, handle: WorkflowHandle[W, T], too_late: str) -> T:
+        try:
+            # not `rpc_timeout`: a long poll that runs into it is repeated, for ever
+            async with asyncio.timeout(self._patience.total_seconds()):
+                return await handle.result()
+        except TimeoutError as error:
+            raise NoAnswerError(too_late) from error
 
     def _booking(self, booking_id: BookingId) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
         return booking_process(self._client, booking_id)

@@ -1,13 +1,17 @@
 """When something is in the log, its process runs: also if Temporal was down when it was written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from eventstore.api import StoredEvent
 from eventstore.codec import Codec
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingEvent, BookingPlaced
+from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment.events import PaymentEvent, PaymentReceived
@@ -34,7 +38,8 @@ class ProcessStarter:
             return
         placed = self._bookings.decode(stored)
         assert isinstance(placed, BookingPlaced)
-        await start_booking(self._client, self._task_queue, place_command(stored, placed))
+        with _waiting_for_temporal():
+            await start_booking(self._client, self._task_queue, place_command(stored, placed))
 
     async def on_payment_event(self, stored: StoredEvent) -> None:
         """Start the process of a received payment."""
@@ -42,7 +47,17 @@ class ProcessStarter:
             return
         received = self._payments.decode(stored)
         assert isinstance(received, PaymentReceived)
-        await start_payment(self._client, self._task_queue, receive_command(stored, received))
+        with _waiting_for_temporal():
+            await start_payment(self._client, self._task_queue, receive_command(stored, received))
+
+
+@contextmanager
+def _waiting_for_temporal() -> Iterator[None]:
+    """However long it is away: the event is not to blame."""
+    try:
+        yield
+    except RPCError as error:
+        raise TransientError(f"Temporal did not start the process: {error.message}") from error
 
 
 def place_command(stored: StoredEvent, placed: BookingPlaced) -> PlaceBooking:

@@ -1,5 +1,8 @@
 """`python -m entrypoints.http`: receives the payment provider's notices."""
 
+import asyncio
+import sys
+
 import typer
 
 from entrypoints import answers
@@ -16,7 +19,7 @@ def main(host: str = LOOPBACK, port: int = 8080) -> None:
         await serve(Settings(), host=host, port=port)
 
     configure_logging()
-    answers.run(command(), as_json=False)
+    sys.exit(answers.exit_code(lambda: asyncio.run(command()), as_json=False))
 
 
 if __name__ == "__main__":

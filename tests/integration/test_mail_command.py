@@ -1,16 +1,14 @@
 """`box-office mail` against the sandbox's server."""
 
-import asyncio
 import json
 
 import asyncpg
 import pytest
-from typer.testing import CliRunner, Result
 
 from entrypoints.children import free_port
-from entrypoints.mail_command import app
 from tests.controls import ADA, BOOKING_ID, FREE, SEATS
 from tests.mail_sink import MailSink
+from tests.terminal import Ran, run
 from ticketing.ids import BookingId, ClientId
 from ticketing.notifications.api import Notification
 from ticketing.notifications.postgres import PostgresNotifier
@@ -24,9 +22,8 @@ BOBS = SETTLED.model_copy(
 )
 
 
-async def mail(*arguments: str) -> Result:
-    """The command has a loop of its own, so it gets a thread of its own."""
-    return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments))
+async def mail(*arguments: str) -> Ran:
+    return await run("mail", *arguments)
 
 
 async def test_mail_shows_what_a_client_was_told(

@@ -11,7 +11,8 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper
 
-from entrypoints.choreographed import Choreography, booking_process
+from entrypoints.choreographed import Choreography
+from entrypoints.processes import choreographed
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office, consumer, consumers, worker
 from eventstore.slices import StreamId
@@ -238,7 +239,7 @@ async def _choreographed(
             group.create_task(consumer(parts, each).run()) for each in choreography.subscriptions()
         ]
         running.append(group.create_task(choreography.run_sweeps(SWEEP_EVERY)))
-        yield booking_process(settings, parts), passing
+        yield choreographed(settings, parts), passing
         for each in running:
             each.cancel()
 

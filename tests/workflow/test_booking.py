@@ -3,7 +3,6 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
-from eventstore.slices import StreamId
 from tests.clock import Clock
 from tests.workflow.conftest import (
     FREE_CONCERT,
@@ -20,23 +19,13 @@ from ticketing.verification.postgres import verify_business
 from workflows.client import booking_process
 
 
-async def held(stage: Stage, booking_id: str) -> int:
-    seats = await stage.parts.reservations.seats(place(booking_id, "1-1").concert_id)
-    return sum(seat.booking_id == booking_id for seat in seats)
-
-
-async def events(stage: Stage, booking_id: str) -> list[str]:
-    stream = await stage.parts.store.read_stream(StreamId(f"booking-{booking_id}"))
-    return [event.type for event in stream]
-
-
 async def test_a_placed_booking_is_confirmed_with_its_price_and_deadline(running: Stage) -> None:
     decision = await running.process.place(place("b1", "1-1"))
 
     assert (decision.status, decision.total) == ("confirmed", PRICE)
     assert decision.expires_at is not None
-    assert await events(running, "b1") == ["BookingPlaced", "BookingConfirmed"]
-    assert await held(running, "b1") == 1
+    assert await running.events("b1") == ["BookingPlaced", "BookingConfirmed"]
+    assert await running.held("b1") == 1
 
 
 async def test_a_paid_booking_is_settled_and_keeps_its_seats(
@@ -49,7 +38,7 @@ async def test_a_paid_booking_is_settled_and_keeps_its_seats(
     assert outcome.status == "applied"
     ended = await booking_process(client, BookingId("b1")).result()
     assert ended.status == "settled"
-    assert await held(running, "b1") == 1
+    assert await running.held("b1") == 1
     assert (await running.process.pay(payment("b1"))) == outcome
 
 
@@ -59,14 +48,14 @@ async def test_a_booking_of_a_taken_seat_is_denied_with_the_seat_named(running: 
     decision = await running.process.place(place("b2", "1-2", "1-3"))
 
     assert (decision.status, decision.reason) == ("denied", "seats_unavailable: 1-2")
-    assert await held(running, "b2") == 0
+    assert await running.held("b2") == 0
 
 
 async def test_a_free_booking_is_settled_at_once(running: Stage) -> None:
     decision = await running.process.place(place("b1", "1-1", concert=FREE_CONCERT))
 
     assert decision.status == "settled"
-    assert await events(running, "b1") == ["BookingPlaced", "BookingConfirmed", "BookingSettled"]
+    assert await running.events("b1") == ["BookingPlaced", "BookingConfirmed", "BookingSettled"]
 
 
 async def test_fault_2_an_unpaid_booking_expires_and_its_seats_come_free(
@@ -79,7 +68,7 @@ async def test_fault_2_an_unpaid_booking_expires_and_its_seats_come_free(
     await env.fast_forward(handle, HOLD + timedelta(minutes=1))
 
     assert (await handle.result()).status == "expired"
-    assert await held(running, "b1") == 0
+    assert await running.held("b1") == 0
     assert (await running.process.place(place("b2", "1-1"))).status == "confirmed"
 
 
@@ -89,7 +78,7 @@ async def test_fault_2_a_cancelled_booking_gives_its_seats_back(running: Stage) 
     answer = await running.process.cancel(BookingId("b1"), "ill")
 
     assert (answer.status, answer.reason) == ("cancelled", "ill")
-    assert await held(running, "b1") == 0
+    assert await running.held("b1") == 0
     assert await verify_business(running.parts.pool) == ()
 
 
@@ -97,7 +86,7 @@ async def test_fault_9_the_same_request_again_gets_the_same_answer(running: Stag
     first = await running.process.place(place("b1", "1-1"))
 
     assert await running.process.place(place("b1", "1-1")) == first
-    assert await events(running, "b1") == ["BookingPlaced", "BookingConfirmed"]
+    assert await running.events("b1") == ["BookingPlaced", "BookingConfirmed"]
 
 
 async def test_fault_9_the_same_id_with_other_seats_is_rejected(running: Stage) -> None:
@@ -106,7 +95,7 @@ async def test_fault_9_the_same_id_with_other_seats_is_rejected(running: Stage) 
     decision = await running.process.place(place("b1", "1-2"))
 
     assert decision.rejection == BookingAlreadyExists()
-    assert await held(running, "b1") == 1
+    assert await running.held("b1") == 1
 
 
 async def test_a_rejected_request_can_be_corrected_under_the_same_id(running: Stage) -> None:

@@ -1,10 +1,6 @@
 """What goes wrong between two steps, and must not matter."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import cast
 from uuid import uuid4
 
 from temporalio.client import Client
@@ -12,58 +8,12 @@ from temporalio.client import Client
 from entrypoints.wiring import consumers, worker
 from eventstore.slices import StreamId
 from tests.workflow.conftest import CONCERT, Stage, place
+from tests.workflow.gates import gated
 from ticketing.command_handler import Accepted
-from ticketing.ids import BookingId, ConcertId
-from ticketing.reservations.api import (
-    NothingToRelease,
-    Refusal,
-    Released,
-    ReservationService,
-    Reserved,
-)
-from ticketing.reservations.postgres import PostgresReservations
-from ticketing.seats import Seat
+from ticketing.ids import BookingId
+from ticketing.reservations.api import Reserved
 from ticketing.verification.postgres import verify_business
 from workflows.client import booking_process
-
-
-@dataclass
-class Gate:
-    """A reservation service that lets one booking wait until the gate opens."""
-
-    service: ReservationService
-    slow: str
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def reserve(
-        self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
-    ) -> Reserved | Refusal:
-        if booking_id == self.slow:
-            self.reached.set()
-            await self.opened.wait()
-        return await self.service.reserve(booking_id, attempt, concert_id, seats)
-
-    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
-        return await self.service.release(booking_id, attempt)
-
-
-@asynccontextmanager
-async def gated(stage: Stage, client: Client, slow: str) -> AsyncIterator[Gate]:
-    """A worker whose reservations of one booking wait at a gate."""
-    gate = Gate(stage.parts.reservations, slow)
-    parts = replace(stage.parts, reservations=cast(PostgresReservations, gate))
-    async with worker(client, stage.settings, parts):
-        try:
-            yield gate
-        finally:
-            gate.opened.set()
-
-
-async def held(stage: Stage, booking_id: str) -> int:
-    return sum(
-        seat.booking_id == booking_id for seat in await stage.parts.reservations.seats(CONCERT)
-    )
 
 
 async def test_fault_1_a_reservation_made_before_a_crash_is_the_bookings_own(
@@ -83,7 +33,7 @@ async def test_fault_1_a_reservation_made_before_a_crash_is_the_bookings_own(
 async def test_fault_3_a_cancel_during_the_reservation_leaks_no_seat(
     stage: Stage, client: Client
 ) -> None:
-    async with gated(stage, client, "b1") as gate:
+    async with gated(stage, client, before="reserve") as gate:
         placing = asyncio.create_task(stage.process.place(place("b1", "1-1")))
         await gate.reached.wait()
         answer = await stage.process.cancel(BookingId("b1"), "changed my mind")
@@ -95,13 +45,13 @@ async def test_fault_3_a_cancel_during_the_reservation_leaks_no_seat(
         BookingId("b1"), 1, CONCERT, place("b1", "1-1").seats
     )
     assert late.type == "ReservationWasReleased"
-    assert await held(stage, "b1") == 0
+    assert await stage.held("b1") == 0
 
 
 async def test_fault_8_a_slow_reservation_blocks_no_other_booking(
     stage: Stage, client: Client
 ) -> None:
-    async with gated(stage, client, "slow") as gate:
+    async with gated(stage, client, before="reserve", booking_id="slow") as gate:
         placing = asyncio.create_task(stage.process.place(place("slow", "1-1")))
         await gate.reached.wait()
 

@@ -1,0 +1,55 @@
+"""A worker for the demo: it kills itself between reserve and confirm, as a power cut would.
+
+As soon as seats are held, and before Temporal or anybody else can hear of it, the process sends
+itself SIGKILL. Everything else is the real worker.
+"""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from typing import Any, cast
+
+from entrypoints.settings import Settings
+from entrypoints.wiring import box_office, connect_temporal, worker
+from ticketing.ids import BookingId, ConcertId
+from ticketing.reservations.api import (
+    NothingToRelease,
+    Refusal,
+    Released,
+    ReservationService,
+    Reserved,
+)
+from ticketing.seats import Seat
+
+
+class KilledOnceSeatsAreHeld:
+    """A reservation service that nobody gets a `Reserved` from."""
+
+    def __init__(self, service: ReservationService) -> None:
+        self._service = service
+
+    async def reserve(
+        self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
+    ) -> Refusal:
+        answer = await self._service.reserve(booking_id, attempt, concert_id, seats)
+        if isinstance(answer, Reserved):
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise AssertionError("SIGKILL does not return")
+        return answer
+
+    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
+        return await self._service.release(booking_id, attempt)
+
+
+async def main() -> None:
+    settings = Settings()
+    client = await connect_temporal(settings)
+    async with box_office(settings) as parts:
+        reservations = cast(Any, KilledOnceSeatsAreHeld(parts.reservations))
+        async with worker(client, settings, replace(parts, reservations=reservations)):
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

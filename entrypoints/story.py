@@ -1,0 +1,111 @@
+"""What the chapters of the demo work with. Whatever they tell is looked up, and checked."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from entrypoints.answers import DEFECT, CommandFailed
+from entrypoints.narrator import say
+from entrypoints.system import Stack
+from entrypoints.wiring import BoxOffice
+from eventstore.slices import StreamId
+from ticketing.booking.commands import PlaceBooking
+from ticketing.booking.state import BookingStatus
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
+from ticketing.payments.api import CaptureRequest, ProviderPayment
+from ticketing.process import Decision
+from ticketing.seats import Seat
+from workflows.client import OrchestratedBookingProcess, booking_process
+from workflows.messages import BookingOutcome
+
+PATIENCE = timedelta(seconds=60)  # a busy machine; then the demo fails
+
+
+class Story:
+    """What the chapters work with, and how they tell of it."""
+
+    def __init__(self, running: Stack, parts: BoxOffice) -> None:
+        self.stack = running
+        self.parts = parts
+        self.process = OrchestratedBookingProcess(
+            running.client, running.settings.task_queue, patience=PATIENCE
+        )
+
+    async def place(self, request: PlaceBooking, *, becomes: BookingStatus) -> Decision:
+        say(f"{request.client_id} books {_listed(request.seats)} of {request.concert_id} ...")
+        return self.told(await self.process.place(request), becomes=becomes)
+
+    def told(self, decision: Decision, *, becomes: BookingStatus) -> Decision:
+        check(f"the status of {decision.booking_id}", decision.status, becomes)
+        say(f"-> [bold]{decision.booking_id} is {becomes}[/bold]: {_details(decision)}")
+        return decision
+
+    async def pay(self, payment_id: str, request: PlaceBooking, decision: Decision) -> None:
+        assert decision.total is not None
+        say(f"{request.client_id} pays {decision.total} ...")
+        captured = await self.parts.provider.capture(
+            CaptureRequest(
+                payment_id=PaymentId(payment_id),
+                booking_id=request.booking_id,
+                payer=request.client_id,
+                amount=decision.total,
+            )
+        )
+        assert isinstance(captured, ProviderPayment), captured
+        outcome = await self.process.pay(captured.received())
+        check(f"the status of {payment_id}", outcome.status, "applied")
+
+    async def ended(self, request: PlaceBooking, *, becomes: BookingStatus) -> None:
+        outcome = await self.outcome(request)
+        check(f"the status of {request.booking_id}", outcome.status, becomes)
+        say(f"-> [bold]{request.booking_id} is {becomes}[/bold]")
+
+    async def outcome(self, request: PlaceBooking) -> BookingOutcome:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            return await booking_process(self.stack.client, request.booking_id).result()
+
+    async def seats_are(self, request: PlaceBooking, holder: PlaceBooking | None) -> None:
+        """Look at the seat map: who holds the seats of the request."""
+        wanted = holder and holder.booking_id
+        seats = await self.parts.reservations.seats(request.concert_id)
+        holders = {each.seat: each.booking_id for each in seats}
+        for seat in request.seats:
+            check(f"the holder of {seat}", holders[seat], wanted)
+
+    async def log_is(self, request: PlaceBooking, *events: str) -> None:
+        """Look at the log: what was recorded of the booking."""
+        stored = await self.parts.store.read_stream(StreamId(booking_stream(request.booking_id)))
+        check(f"the log of {request.booking_id}", tuple(each.type for each in stored), events)
+        say(f"The log says: {', '.join(events)}")
+
+
+def request_of(booking_id: str, who: str, concert: ConcertId, *seats: str) -> PlaceBooking:
+    return PlaceBooking(
+        booking_id=BookingId(booking_id),
+        client_id=ClientId(who),
+        concert_id=concert,
+        seats=tuple(map(Seat.parse, seats)),
+    )
+
+
+def check(what: str, actual: object, told: object) -> None:
+    """The story is true, or it ends here.
+
+    Raises:
+        CommandFailed: it is not.
+    """
+    if actual != told:
+        raise CommandFailed(DEFECT, "NotAsTold", f"{what} is {actual}, not {told}", {})
+
+
+def _details(decision: Decision) -> str:
+    match decision:
+        case Decision(status="confirmed", expires_at=datetime()):
+            return f"{decision.total}, to be paid by {decision.expires_at:%H:%M:%S} UTC"
+        case Decision(status="settled"):
+            return "free of charge, nothing to pay"
+        case _:
+            return f"{decision.reason or decision.total}"
+
+
+def _listed(seats: tuple[Seat, ...]) -> str:
+    return f"seat{'s' if len(seats) > 1 else ''} {' and '.join(map(str, seats))}"

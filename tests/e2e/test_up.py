@@ -1,0 +1,152 @@
+"""`box-office up` from outside: it survives its own death, runs once a directory, and tidies up."""
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from entrypoints.children import claim
+from entrypoints.system import Ports
+from tests.e2e.terminal import all_end, box_office, family, start
+from ticketing.ids import BookingId
+from workflows.client import booking_process
+
+pytestmark = pytest.mark.timeout(150)  # a busy machine; 15 s on an idle one
+
+STARTS_SECONDS = 60
+STARTED = "Ctrl-C stops everything"
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running `box-office up`, and how other terminals find it."""
+
+    process: asyncio.subprocess.Process
+    environment: dict[str, str]
+
+    async def run(self, *arguments: str) -> tuple[int, Any]:
+        """A command in another terminal: its exit code, and its JSON document."""
+        code, text = await box_office(*arguments, "--json", environment=self.environment)
+        return code, json.loads(text)
+
+    async def place(self, concert: str, booking_id: str) -> datetime:
+        """Until when it waits for payment."""
+        code, decision = await self.run(
+            *("place", "--concert", concert, "--client", "ann", "--seat", "1-1"),
+            *("--id", booking_id),
+        )
+        assert (code, decision["status"]) == (0, "confirmed"), decision
+        return datetime.fromisoformat(decision["expires_at"])
+
+    async def ended(self, booking_id: str) -> str:
+        """How a booking ends."""
+        client = await Client.connect(
+            self.environment["TEMPORAL_ADDRESS"], data_converter=pydantic_data_converter
+        )
+        return (await booking_process(client, BookingId(booking_id)).result()).status
+
+    async def holder(self, concert: str) -> str | None:
+        """Who has seat 1-1."""
+        _, seats = await self.run("seats", concert)
+        first: dict[str, str] = seats[0]
+        return first.get("booking_id")
+
+    async def kill_all(self) -> list[int]:
+        """SIGKILL to every process, before one of them can react to the end of another."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        itself, *others = await family(self.process.pid)
+        for pid in (*others, itself):
+            with suppress(ProcessLookupError):  # a connection that was closed since
+                os.kill(pid, signal.SIGKILL)
+        await self.process.wait()
+        return [itself, *others]
+
+
+@asynccontextmanager
+async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
+    process = await start(*_arguments(directory, ports))
+    try:
+        assert process.stdout is not None
+        lines = [""]
+        async with asyncio.timeout(STARTS_SECONDS):
+            while STARTED not in lines[-1]:
+                line = await process.stdout.readline()
+                assert line, "".join(lines)
+                lines.append(line.decode().strip())
+        exports = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
+        yield Up(process, dict(each.split("=", maxsplit=1) for each in exports))
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+def _arguments(directory: Path, ports: Ports) -> tuple[str, ...]:
+    chosen = ((f"--{name}-port", str(port)) for name, port in asdict(ports).items())
+    return ("up", "--data-dir", str(directory), *chain.from_iterable(chosen))
+
+
+async def test_bookings_end_as_they_should_after_everything_was_killed(tmp_path: Path) -> None:
+    ports = Ports()
+    async with _up(tmp_path, ports) as up:
+        await up.place("concertA", "paid-later")
+        deadline = await up.place("concertQuick", "unpaid")
+        killed = await up.kill_all()
+        assert datetime.now(UTC) < deadline, "not in the middle of the hold"
+    assert len(killed) > 5  # itself, both servers, worker, consumers, and more of Postgres
+    async with claim(tmp_path):  # each of them held the claim as well: they are gone
+        await all_end(killed)
+
+    async with _up(tmp_path, ports) as up:
+        assert await up.ended("unpaid") == "expired"
+        assert await up.holder("concertQuick") is None
+        code, payment = await up.run("pay", "paid-later")
+        assert (code, payment["status"]) == (0, "applied"), payment
+        assert await up.ended("paid-later") == "settled"
+        assert await up.holder("concertA") == "paid-later"
+        assert await up.run("verify") == (0, {"findings": []})
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_stops_everything_and_until_then_the_directory_is_taken(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with _up(tmp_path, Ports()) as up:
+        everybody = await family(up.process.pid)
+        second_code, second_output = await box_office(*_arguments(tmp_path, Ports()))
+        up.process.send_signal(number)
+        output, _ = await up.process.communicate()
+    assert second_code == 5
+    assert f"{tmp_path} is in use by process {up.process.pid}" in second_output
+    assert up.process.returncode == 0
+    assert f"Stopped; {tmp_path} is kept." in output.decode()
+    await all_end(everybody)
+
+
+async def test_a_taken_port_is_refused_and_the_option_for_another_named(tmp_path: Path) -> None:
+    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    async with taken:
+        port = taken.sockets[0].getsockname()[1]
+        code, output = await box_office(*_arguments(tmp_path, Ports(ui=port)))
+    assert code == 5
+    assert f"port {port} cannot be used: Address already in use" in output
+    assert "choose another with --ui-port" in output
+    assert not (tmp_path / "postgres").exists()
+
+
+async def test_an_unknown_process_is_refused_and_the_known_ones_named(tmp_path: Path) -> None:
+    code, output = await box_office("up", "--data-dir", str(tmp_path), "--process", "improvised")
+    assert code == 2
+    assert "'orchestrated' or 'choreographed'" in output

@@ -1,0 +1,63 @@
+"""A terminal in front of a running office: worker, consumers and provider of the test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from temporalio.client import Client
+
+from entrypoints.embedded import TemporalServer
+from entrypoints.settings import Settings
+from entrypoints.wiring import BoxOffice, box_office, consumers, worker
+from tests.provider import Provider
+from tests.workflow.conftest import CONCERT, HOLD, PRICE, concert
+from ticketing.notifications.api import Notification
+from ticketing.notifications.postgres import PostgresNotifier
+
+
+@pytest.fixture
+def servers(
+    database: str,
+    client: Client,
+    task_queue: str,
+    temporal: TemporalServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:
+    """The environment leads to the test's servers; nobody works there yet."""
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", database)
+    monkeypatch.setenv("BOX_OFFICE_TASK_QUEUE", task_queue)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal.address)
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", client.namespace)
+    return Settings()
+
+
+@pytest.fixture
+async def parts(servers: Settings) -> AsyncIterator[BoxOffice]:
+    async with box_office(servers) as parts:
+        await parts.reservations.add_concert(concert(CONCERT, PRICE, HOLD))
+        yield parts
+
+
+@pytest.fixture
+async def office(
+    servers: Settings,
+    client: Client,
+    provider: Provider,
+    parts: BoxOffice,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[BoxOffice]:
+    """Everything runs, and one concert is on sale."""
+    monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
+    settings = Settings()
+
+    async def send(_: Notification) -> None:
+        """Nothing on stdout, which is the commands'."""
+
+    async with box_office(settings) as opened:
+        own = replace(opened, notifier=PostgresNotifier(opened.pool, send))
+        async with worker(client, settings, own), asyncio.TaskGroup() as group:
+            running = [group.create_task(each.run()) for each in consumers(client, settings, own)]
+            yield own
+            for each in running:
+                each.cancel()

@@ -1,0 +1,167 @@
+"""Each mistake on the command line gets one clear sentence and its exit code; nothing is asked."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from entrypoints.children import free_port
+from entrypoints.settings import Settings
+from tests.terminal import run
+
+PLACE = ("place", "--concert", "concertA", "--client", "ann", "--seat", "1-1")
+NOWHERE = ("place", "--concert", "concertA", "--client", "ann", "--seat")
+MISTAKES: list[tuple[Sequence[str], str]] = [
+    (("nope",), "No such command 'nope'"),
+    (("place",), "Missing option '--concert'"),
+    ((*PLACE, "--wrong"), "No such option: --wrong"),
+    ((*NOWHERE, "3"), "--seat: '3' is no seat"),
+    ((*NOWHERE, "0-1"), "--seat: '0-1' is no seat"),
+    ((*PLACE, "--id", "a b"), "--id: 'a b' is no id: 1 to 64 of A-Z a-z 0-9 _ -"),
+    ((*PLACE, "--id", "x" * 65), "is no id"),
+    (("place", "--concert", "c", "--client", "", "--seat", "1-1"), "--client: '' is no id"),
+    (("pay", "b1", "--amount", "-1"), "-1 is not in the range"),
+    (("pay", "b1", "--amount", "ten"), "'ten' is not a valid int"),
+    (("pay", "b1", "--payment-id", "?"), "'?' is no id"),
+    (("cancel", "b1"), "Missing option '--reason'"),
+    (("cancel", "b1", "--reason", ""), "--reason: has 0 characters; 1 to 200 are allowed"),
+    (("cancel", "b1", "--reason", "x" * 201), "has 201 characters"),
+    (("show", "b/1"), "BOOKING: 'b/1' is no id"),
+    (("history", ""), "BOOKING: '' is no id"),
+    (("list",), "--client, --concert: give exactly one of the two"),
+    (("list", "--client", "a", "--concert", "c"), "give exactly one of the two"),
+    (("list", "--client", "a", "--status", "denied"), "--status: goes with --concert"),
+    (("list", "--concert", "c", "--status", "open"), "'open' is none of awaiting_confirmation"),
+    (("list", "--client", "a", "--before", "!"), "--before: '!' is no id"),
+    (("seats", "c c"), "CONCERT: 'c c' is no id"),
+    (("concert", "add", "no-such-file"), "FILE: no-such-file cannot be read: No such file"),
+    (("mail", "--unsent", "--client", "ann"), "--unsent: lists everybody's"),
+    (("up", "--process", "magic"), "magic"),
+    (("up", "--temporal-port", "x"), "'x' is not a valid int"),
+    (("dead-letters", "nope"), "No such command 'nope'"),
+]
+VARIABLES = [
+    ({"BOX_OFFICE_TYPO": "1"}, "unknown BOX_OFFICE_TYPO; allowed: BOX_OFFICE_CLIENT_PATIENCE"),
+    ({"BOX_OFFICE_DATABASE_URL": "secret"}, "BOX_OFFICE_DATABASE_URL: Input should be a valid URL"),
+    ({"BOX_OFFICE_PROCESS": "x"}, "BOX_OFFICE_PROCESS: Input should be 'orchestrated' or"),
+    ({"BOX_OFFICE_LATE_PAYMENT": "x"}, "BOX_OFFICE_LATE_PAYMENT: Input should be 'reinstate'"),
+    ({"BOX_OFFICE_REMINDER_BEFORE_SECONDS": "-1"}, "greater than or equal to 0"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES, ids=lambda each: str(each)[:40])
+async def test_a_mistake_is_named_with_exit_code_2(
+    arguments: Sequence[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+
+    as_text = await run(*arguments)
+    as_json = await run(*arguments, "--json") if arguments[0] != "up" else None
+
+    assert (as_text.exit_code, as_text.stdout) == (2, ""), as_text
+    assert words in as_text.stderr
+    assert as_text.stderr.count("\n") == 1
+    if as_json:
+        assert as_json.exit_code == 2
+        assert json.loads(as_json.stdout)["error"]["type"] == "BadInput"
+
+
+@pytest.mark.parametrize(("variables", "words"), VARIABLES, ids=str)
+async def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
+    variables: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    ran = await run("lag")
+
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert words in ran.stderr
+    assert "secret" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "Invalid JSON"),
+        ("{}", "valid tuple"),
+        ('[{"concert_id": "c"}]', "0.title: Field required"),
+    ],
+)
+async def test_a_wrong_file_of_concerts_says_where(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    file = tmp_path / "concerts.json"
+    file.write_text(content)
+
+    ran = await run("concert", "add", str(file))
+
+    assert ran.exit_code == 2
+    assert words in ran.stderr
+
+
+async def test_help_is_printed_without_a_command() -> None:
+    assert "Commands:" in (await run()).stderr
+    assert (await run("place", "--help")).exit_code == 0
+
+
+ASK_POSTGRES = [
+    PLACE,
+    ("pay", "b1"),
+    ("show", "b1"),
+    ("history", "b1"),
+    ("list", "--client", "ann"),
+    ("seats", "concertA"),
+    ("concert", "list"),
+    ("migrate",),
+    ("verify",),
+    ("rebuild-views",),
+    ("lag",),
+    ("dead-letters", "list"),
+]
+
+
+@pytest.mark.parametrize("arguments", ASK_POSTGRES, ids=lambda each: each[0])
+async def test_without_postgres_the_server_is_named_and_its_password_is_not(
+    arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    url = f"postgresql://box_office:pass-word@127.0.0.1:{port}/box_office"
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", url)
+
+    ran = await run(*arguments, "--json")
+
+    assert ran.exit_code == 5, ran
+    told = json.loads(ran.stdout)["error"]
+    assert (told["server"], told["address"]) == ("Postgres", f"127.0.0.1:{port}/box_office")
+    assert "Start it with `box-office up`. Nothing was lost" in told["message"]
+    assert "pass-word" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [PLACE, ("cancel", "b1", "--reason", "ill"), ("restart-processes",)]
+)
+async def test_without_temporal_the_server_is_named(
+    servers: Settings, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+
+    ran = await run(*arguments)
+
+    assert ran.exit_code == 5
+    assert ran.stderr.startswith(f"Temporal at {address} is unreachable")
+    assert "Nothing was lost" in ran.stderr
+
+
+async def test_a_database_without_our_schemas_is_told_from_one_that_is_down(
+    servers: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = str(servers.database_url)
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", f"{url.rsplit('/', 1)[0]}/postgres")
+
+    ran = await run("list", "--client", "ann")
+
+    assert ran.exit_code == 5
+    assert "box-office migrate" in ran.stderr
