@@ -203,7 +203,9 @@ class Consumer(Generic[Tx]):
                 read = partial(self._store.read_slices, after, limit=BATCH_MAX)
                 events = await patiently(read)
         except Fenced:
-            # Whether the slice is ours is asked at the next heartbeat: no quarrel until then.
+            # The claim is worth nothing now. Whether the slice is ours is asked at the next
+            # heartbeat: no quarrel until then.
+            del self._held[slice]
             self._assigned -= {slice}
             _log.info("slice lost", consumer=self._subscription.name, slice=slice)
         except Exception as error:

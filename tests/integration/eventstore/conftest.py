@@ -8,6 +8,7 @@ from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
 
 BreakAppend = Callable[[str, str], Awaitable[None]]
+Plant = Callable[[str], Awaitable[None]]
 
 
 @pytest.fixture
@@ -41,11 +42,11 @@ def break_append(pool: asyncpg.Pool) -> BreakAppend:
 
 
 @pytest.fixture
-async def plant(pool: asyncpg.Pool) -> Callable[[str], Awaitable[None]]:
-    """Runs SQL with the log's guards off."""
+async def plant(pool: asyncpg.Pool) -> Plant:
+    """Changes what is stored: the log's guard is off."""
+    await pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
 
-    async def run(sql: str) -> None:
-        await pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
+    async def change(sql: str) -> None:
         await pool.execute(sql)
 
-    return run
+    return change

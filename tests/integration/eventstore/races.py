@@ -18,9 +18,8 @@ LOCK = "PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slic
 LAST_POSITION = """SELECT e.position INTO pos
     FROM es.event e WHERE e.slice = p_slice ORDER BY e.position DESC LIMIT 1;"""
 STAMP = "recorded_at := es.now();"
-# What most stores do: a number at INSERT, seen at COMMIT. The pause makes the race wider.
-FROM_SEQUENCE = """pos := nextval('es.positions') - 1;
-  PERFORM pg_sleep(random() * 0.002);"""
+# What most stores do: a number at INSERT, seen at COMMIT.
+FROM_SEQUENCE = "pos := nextval('es.positions') - 1;"
 
 
 async def at_once(writers: int, work: Sequence[Callable[[], Awaitable[object]]]) -> None:
@@ -53,7 +52,9 @@ def appends(
     return [work(stream, number) for number in range(each) for stream in streams]
 
 
-async def append_in(connection: PoolConnectionProxy, stream: StreamId, number: int) -> None:
+async def append_in(
+    connection: asyncpg.Connection | PoolConnectionProxy, stream: StreamId, number: int
+) -> None:
     """Append an event within the connection's transaction."""
     await connection.fetchrow(
         APPEND,

@@ -1,0 +1,119 @@
+"""Workers, consumers, the provider and Temporal itself are killed; every process ends well."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import HttpUrl
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from entrypoints.children import LOOPBACK, Child, Home, child, claim, free_port
+from entrypoints.embedded import listens, temporal_server, until_ready
+from entrypoints.settings import Settings
+from entrypoints.wiring import ROOT, BoxOffice
+from tests.chaos.arena import PATIENCE, START, Attack, report, survive, until
+from tests.chaos.clients import Clients
+from tests.chaos.crew import Crew, Start, crew_of, program
+from tests.provider import SECRET
+from workflows.client import OrchestratedBookingProcess
+
+ATTACK = Attack(300, kill_every=timedelta(seconds=2), lasting=timedelta(seconds=60))
+SERVERS = ("temporal", "provider")  # they answer once they are started
+CONNECTED = """
+SELECT DISTINCT application_name AS life
+  FROM pg_stat_activity
+ WHERE datname = current_database()
+"""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    url = HttpUrl(f"http://{LOOPBACK}:{free_port()}")
+    return settings.model_copy(update={"process": "orchestrated", "provider_url": url})
+
+
+@pytest.fixture
+def temporal_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+async def crew(settings: Settings, temporal_port: int, tmp_path: Path) -> AsyncIterator[Crew]:
+    temporal = {
+        "TEMPORAL_ADDRESS": f"{LOOPBACK}:{temporal_port}",
+        "TEMPORAL_NAMESPACE": "default",
+        "TEMPORAL_CONFIG_FILE": os.devnull,
+    }
+    async with claim(tmp_path / "crew") as home:
+        worker = program(home, settings, str(ROOT / "worker.py"), **temporal)
+        starts = {
+            "temporal": _temporal(home, temporal_port),
+            "provider": _provider(home, settings, tmp_path / "ledger"),
+            "worker-1": worker,
+            "worker-2": worker,
+            "consumers": program(home, settings, "-m", "entrypoints.consumers", **temporal),
+        }
+        async with crew_of(starts) as crew:
+            yield crew
+
+
+def _temporal(home: Home, port: int) -> Start:
+    """On its file: whoever is killed comes back with everything that was acknowledged."""
+
+    @asynccontextmanager
+    async def start(_: str) -> AsyncIterator[Child]:
+        async with temporal_server(home, port=port) as server:
+            yield server.child
+
+    return start
+
+
+def _provider(home: Home, settings: Settings, ledger: Path) -> Start:
+    port = settings.provider_url.port
+    assert port is not None
+    command = (sys.executable, "-m", "sandbox.provider", "--port", str(port), "--data-dir", ledger)
+    environment = {"SANDBOX_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
+
+    @asynccontextmanager
+    async def start(life: str) -> AsyncIterator[Child]:
+        async with child(home, life, command, environment=environment) as started:
+            await until_ready(started, lambda: listens(port))
+            yield started
+
+    return start
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+async def test_every_process_ends_as_it_should_whatever_is_killed(
+    parts: BoxOffice,
+    settings: Settings,
+    crew: Crew,
+    temporal_port: int,
+    seed: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = await Client.connect(
+        f"{LOOPBACK}:{temporal_port}", data_converter=pydantic_data_converter, lazy=True
+    )
+    process = OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE)
+    clients = Clients(process, parts.provider, parts.bookings)
+
+    async def busy() -> set[str]:
+        servers = {name for name in crew.names() if name.startswith(SERVERS)}
+        return servers | {row["life"] for row in await parts.pool.fetch(CONNECTED)}
+
+    async def all_processes_have_ended() -> bool:
+        return (await client.count_workflows("ExecutionStatus = 'Running'")).count == 0
+
+    outcome = await survive(ATTACK, seed, parts, clients, crew, busy)
+    with capsys.disabled():
+        print(report("orchestrated", seed, crew, outcome))
+    assert outcome.violations == []
+    assert min(crew.lives.values()) > 1  # each of them died at least once
+    await until(all_processes_have_ended, START)

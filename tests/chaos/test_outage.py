@@ -1,0 +1,48 @@
+"""While Temporal is away nobody waits for ever, and nothing that is in the log is given up."""
+
+from datetime import timedelta
+from typing import Never, cast
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from eventstore.slices import StreamId
+from tests.controls import BOOKING_ID, PAYMENT_ID, RECEIVE
+from tests.unit.choreography.office import BOOKING_CODEC, PAYMENT_CODEC, open_office
+from ticketing.errors import TransientError
+from ticketing.ids import booking_stream, payment_stream
+from ticketing.process import NoAnswerError
+from workflows.client import OrchestratedBookingProcess
+from workflows.process_starter import ProcessStarter
+
+PATIENCE = timedelta(milliseconds=500)
+
+
+class AwayFromHome:
+    """What the client of a server that is not there does, after a while."""
+
+    async def start_workflow(self, *_: object, **__: object) -> Never:
+        raise RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b"")
+
+
+async def test_events_wait_for_their_process_until_temporal_is_back() -> None:
+    office = await open_office()
+    await office.place()
+    await office.receive()
+    client = cast(Client, AwayFromHome())
+    starter = ProcessStarter(client, "ticketing", BOOKING_CODEC, PAYMENT_CODEC)
+    [placed] = await office.store.read_stream(StreamId(booking_stream(BOOKING_ID)))
+    [received] = await office.store.read_stream(StreamId(payment_stream(PAYMENT_ID)))
+    with pytest.raises(TransientError, match="connection refused"):
+        await starter.on_booking_event(placed)
+    with pytest.raises(TransientError, match="connection refused"):
+        await starter.on_payment_event(received)
+
+
+async def test_a_client_whose_payment_nobody_works_on_is_told_in_time(
+    client: Client, task_queue: str
+) -> None:
+    process = OrchestratedBookingProcess(client, task_queue, patience=PATIENCE)
+    with pytest.raises(NoAnswerError):
+        await process.pay(RECEIVE)

@@ -1,0 +1,141 @@
+"""An event that its step cannot handle holds up its own booking, and nobody else's."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Never, cast
+
+import pytest
+
+from entrypoints.choreographed import Choreography
+from entrypoints.settings import Settings
+from entrypoints.wiring import BoxOffice, consumer
+from eventstore.slices import StreamId, slice_of
+from tests.chaos.arena import LOOK_EVERY, START, ends, until
+from tests.chaos.plans import CALM, HOLDS, TOTAL, concerts
+from tests.chaos.wired import BrokenReservations, cancel, choreography, on, place, subscription
+from tests.clock import Clock
+from tests.log import streams_in
+from ticketing.ids import BookingId, PaymentId, command_id
+from ticketing.payment.commands import ReceivePayment, RequestRefund
+from ticketing.payments.api import PaymentProvider
+from ticketing.verification.postgres import verify_business
+from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
+
+PROCESS = "BookingConfirmationProcess"
+POISON, BESIDE = (
+    BookingId(each.removeprefix("booking-"))
+    for each in streams_in(slice_of(StreamId("booking-1")), 2)
+)
+RETRY_AFTER = tuple(timedelta(milliseconds=each) for each in (20, 60, 180))
+
+
+@pytest.fixture(autouse=True)
+async def _on_sale(parts: BoxOffice) -> None:
+    for each in concerts():
+        await parts.reservations.add_concert(each)
+
+
+async def test_poison_is_retried_then_parked_with_what_follows_and_handled_once_mended(
+    parts: BoxOffice, settings: Settings
+) -> None:
+    broken = BrokenReservations(parts.reservations, POISON)
+    confirmation = replace(
+        subscription(settings, on(parts, broken), PROCESS), retry_after=RETRY_AFTER
+    )
+    confirming = consumer(parts, confirmation)
+    await place(parts, POISON, row=1)
+    await place(parts, BESIDE, row=2)
+    await cancel(parts, POISON)
+    await confirming.run_until_caught_up()
+
+    assert await ends(parts) == {POISON: "cancelled", BESIDE: "confirmed"}
+    waits = [later - earlier for earlier, later in pairwise(broken.asked_at[1:])]
+    assert all(
+        wait >= least.total_seconds() for wait, least in zip(waits, RETRY_AFTER, strict=True)
+    )
+    letters = await parts.checkpoints.dead_letters()
+    assert [(each.consumer, each.stream, each.attempts) for each in letters] == [
+        (PROCESS, f"booking-{POISON}", len(RETRY_AFTER) + 1),
+        (PROCESS, f"booking-{POISON}", 0),
+    ]
+    assert "cannot be read" in letters[0].error
+
+    assert await confirming.retry_parked() == 0
+    broken.mend()
+    assert await confirming.retry_parked() == 2
+    assert list(await parts.checkpoints.dead_letters()) == []
+    for each in choreography(settings, parts):
+        await each.run_until_caught_up()
+    assert await verify_business(parts.pool) == ()
+
+
+async def test_poison_that_is_mended_in_time_is_confirmed(
+    parts: BoxOffice, settings: Settings
+) -> None:
+    broken = BrokenReservations(parts.reservations, POISON)
+    confirming = consumer(parts, subscription(settings, on(parts, broken), PROCESS))
+    await place(parts, POISON, row=1)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(confirming.run_until_caught_up())
+
+        async def tried() -> bool:
+            return bool(broken.asked_at)
+
+        await until(tried, START)
+        broken.mend()
+    assert await ends(parts) == {POISON: "confirmed"}
+    assert list(await parts.checkpoints.dead_letters()) == []
+
+
+class SilentProvider:
+    """Takes a refund and never answers."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def refund(self, _: PaymentId) -> Never:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+async def test_a_provider_that_never_answers_holds_up_no_expiry(
+    parts: BoxOffice, settings: Settings, clock: Clock
+) -> None:
+    silent = SilentProvider()
+    deaf = replace(parts, provider=cast(PaymentProvider, silent))
+    await place(parts, BESIDE, row=1)
+    await consumer(parts, subscription(settings, parts, PROCESS)).run_until_caught_up()
+    await receive_and_request_refund(parts)
+    for name in (BOOKING_PROJECTION, PAYMENT_PROJECTION):
+        await consumer(parts, subscription(settings, parts, name)).run_until_caught_up()
+
+    sweeping = asyncio.create_task(Choreography(settings, deaf).run_sweeps(LOOK_EVERY))
+    async with asyncio.timeout(START.total_seconds()):
+        await silent.asked.wait()
+    await clock.advance(2 * HOLDS[CALM])
+
+    async def expired() -> bool:
+        return await ends(parts) == {BESIDE: "expired"}
+
+    await until(expired, START)
+    sweeping.cancel()
+    await asyncio.wait([sweeping])
+
+
+async def receive_and_request_refund(parts: BoxOffice) -> None:
+    payment_id = PaymentId("p1")
+    received = ReceivePayment(
+        payment_id=payment_id,
+        booking_id=BookingId("nobody"),
+        payer="ann",
+        amount=TOTAL,
+        provider="silent",
+        provider_ref="r1",
+        captured_at=datetime(2030, 1, 1, tzinfo=UTC),
+    )
+    for command in (received, RequestRefund(payment_id=payment_id, reason="unknown_booking")):
+        step = command_id(payment_id, type(command).__name__)
+        await parts.payments.execute(command, command_id=step, metadata={})

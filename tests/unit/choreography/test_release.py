@@ -1,0 +1,44 @@
+"""A booking that ended unsettled gives its seats back, and only its own."""
+
+import pytest
+
+from choreography.seat_release import release_seats
+from tests.controls import (
+    BOOKING_ID,
+    CANCELLED,
+    CONFIRMED,
+    DENIED,
+    EXPIRED,
+    PAID,
+    PLACED,
+    REINSTATED,
+    SETTLED,
+)
+from tests.unit.choreography.office import BENS, Office
+from ticketing.booking.events import BookingEvent
+
+
+@pytest.mark.parametrize("end", [EXPIRED, CANCELLED, DENIED], ids=lambda each: each.type)
+async def test_fault_2_an_end_without_a_payment_frees_the_seats(
+    office: Office, end: BookingEvent
+) -> None:
+    await office.confirmed()
+    for _ in ("delivered", "delivered again"):
+        await release_seats(BOOKING_ID, end, reservations=office.reservations)
+        assert await office.holders() == set()
+
+
+@pytest.mark.parametrize(
+    "event", [PLACED, CONFIRMED, PAID, SETTLED, REINSTATED], ids=lambda each: each.type
+)
+async def test_any_other_event_frees_nothing(office: Office, event: BookingEvent) -> None:
+    await office.confirmed()
+    await release_seats(BOOKING_ID, event, reservations=office.reservations)
+    assert await office.holders() == {BOOKING_ID}
+
+
+async def test_a_release_that_comes_late_frees_no_seat_of_the_next_booking(office: Office) -> None:
+    await office.expired()
+    await office.confirmed(booking_id=BENS)
+    await release_seats(BOOKING_ID, EXPIRED, reservations=office.reservations)
+    assert await office.holders() == {BENS}
