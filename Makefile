@@ -3,6 +3,7 @@
 #: check    no server: format, lint, types, arrows, unit tests
 #: test     every test but chaos; starts its own Postgres and Temporal
 #: chaos    kill things while bookings run, then check the invariants
+#: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1 in CI
 #: bench    appends per second beside a bare INSERT, with seed, machine, versions
 #: lock     resolve again, rewrite both locks
 PYTHON ?= python3
@@ -12,12 +13,13 @@ STAMP := .venv/.built-$(shell { cat requirements-dev.lock; $(PYTHON) -VV; pwd; }
 COMPILE := $(PY) -m piptools compile --quiet --strip-extras --allow-unsafe --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
 
-.PHONY: help demo up test check chaos bench lock
+.PHONY: help demo up test check chaos compare bench lock
 help: ; @sed -n 's/^#: //p' Makefile
 demo up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
+compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
 bench: $(STAMP) ; $(PY) -m benchmarks.bench $(ARGS)
 test: $(STAMP) ; $(PY) -m pytest -m "not chaos" $(ARGS)
-chaos: $(STAMP) ; $(PY) -m pytest -m chaos $(ARGS)
+chaos: $(STAMP) ; CHAOS_SEED=$(SEED) $(PY) -m pytest -m chaos $(ARGS)
 check: $(STAMP)
 	$(PY) -m ruff format --check . && $(PY) -m ruff check .
 	$(PY) -m mypy .

@@ -1,0 +1,74 @@
+"""What is in the log stays readable: every event that was ever written is read as it was meant.
+
+`stored_events.jsonl` only grows: a new schema version adds a line, and changes none.
+"""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+from uuid import UUID
+
+import pytest
+
+from entrypoints.wiring import BOOKING_CODEC, PAYMENT_CODEC
+from eventstore.api import NewEvent, StoredEvent
+from eventstore.slices import Slice, StreamId
+from tests import controls
+from ticketing.booking.events import BookingEvent
+from ticketing.payment.events import PaymentEvent
+
+LINES = Path(__file__).with_name("stored_events.jsonl").read_text("utf-8").splitlines()
+STORED = [
+    NewEvent(line["type"], line["schema_version"], json.dumps(line["data"], separators=(",", ":")))
+    for line in map(json.loads, LINES)
+]
+BOOKING_EVENTS: dict[str, BookingEvent] = {
+    event.type: event
+    for history in (*controls.BOOKINGS.values(), controls.REINSTATED_BOOKING)
+    for event in history
+}
+PAYMENT_EVENTS: dict[str, PaymentEvent] = {
+    event.type: event for history in controls.PAYMENTS.values() for event in history
+}
+
+
+def row(event: NewEvent) -> StoredEvent:
+    return StoredEvent(
+        stream=StreamId("booking-ada-1"),
+        version=1,
+        slice=Slice(0),
+        position=1,
+        type=event.type,
+        schema_version=event.schema_version,
+        data=event.data,
+        metadata={},
+        event_id=UUID(int=1),
+        command_id=UUID(int=1),
+        recorded_at=datetime(2031, 5, 1, tzinfo=UTC),
+    )
+
+
+def decoded(event: NewEvent) -> BookingEvent | PaymentEvent:
+    codec = BOOKING_CODEC if event.type in BOOKING_EVENTS else PAYMENT_CODEC
+    return codec.decode(row(event))
+
+
+@pytest.mark.parametrize("event", STORED, ids=lambda each: f"{each.type}-{each.schema_version}")
+def test_every_event_ever_stored_is_still_read(event: NewEvent) -> None:
+    assert decoded(event) == (BOOKING_EVENTS | PAYMENT_EVENTS)[event.type]
+
+
+def test_what_is_written_today_is_among_them() -> None:
+    written = [BOOKING_CODEC.encode(each) for each in BOOKING_EVENTS.values()]
+    written += [PAYMENT_CODEC.encode(each) for each in PAYMENT_EVENTS.values()]
+    assert [each for each in written if each not in STORED] == []
+
+
+def test_every_event_has_its_example() -> None:
+    examples = {type(each) for each in (*BOOKING_EVENTS.values(), *PAYMENT_EVENTS.values())}
+    assert examples == {*get_args(BookingEvent), *get_args(PaymentEvent)}
+    versions = Counter((each.type, each.schema_version) for each in STORED)
+    assert {kind.__name__ for kind in examples} == {name for name, _ in versions}
+    assert set(versions.values()) == {1}
