@@ -2,7 +2,7 @@
 #: up       Postgres, Temporal, Web UI, worker, consumers; Ctrl-C stops all
 #: check    no server: format, lint, types, arrows, unit tests
 #: test     every test but chaos; starts its own Postgres and Temporal
-#: chaos    kill things while bookings run, then check the invariants
+#: chaos    kill things while bookings run, then check the invariants; SEED=7 draws a run again
 #: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1 in CI
 #: bench    appends per second beside a bare INSERT, with seed, machine, versions
 #: lock     resolve again, rewrite both locks

@@ -82,13 +82,14 @@ async def pay(
 ) -> None:
     """Pay for a booking at the provider, and wait for what becomes of the money."""
     booking_id = inputs.booking_id(booking_id)
+    payment_id = inputs.payment_id(payment_id or new_id())
     settings = Settings()
     async with box_office(settings) as parts:
         booking = await _booking(parts, booking_id)
         if booking is None and amount is None:
             answers.not_found("booking", booking_id)
         request = CaptureRequest(
-            payment_id=inputs.payment_id(payment_id or new_id()),
+            payment_id=payment_id,
             booking_id=booking_id,
             payer=booking.client_id if booking else "unknown",
             amount=_amount(booking_id, booking, amount, currency),
@@ -116,10 +117,11 @@ async def cancel(
     """Cancel a booking and wait for its end."""
     if not 1 <= len(reason) <= 200:
         answers.bad_input("--reason", f"has {len(reason)} characters; 1 to 200 are allowed")
+    booking_id = inputs.booking_id(booking_id)
     settings = Settings()
     async with box_office(settings) as parts:
         process = await booking_process(settings, parts)
-        answer = await process.cancel(inputs.booking_id(booking_id), reason)
+        answer = await process.cancel(booking_id, reason)
     if answer.status in ("not_found", "rejected"):
         answers.not_found("booking", booking_id)
     if answer.status != "cancelled":
@@ -135,12 +137,13 @@ async def cancel(
 @asynchronous
 async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
     """A booking as it is now, from its own events, and its payments."""
+    booking_id = inputs.booking_id(booking_id)
     async with box_office(Settings()) as parts:
-        booking = await _booking(parts, inputs.booking_id(booking_id))
+        booking = await _booking(parts, booking_id)
         if booking is None:
             answers.not_found("booking", booking_id)
         await views_caught_up(parts)
-        payments = await parts.payment_views.of_bookings([BookingId(booking_id)])
+        payments = await parts.payment_views.of_bookings([booking_id])
     fields = TypeAdapter(Booking).dump_python(booking, mode="json", exclude_none=True)
     rows = (
         ("booking", booking_id),

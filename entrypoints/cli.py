@@ -57,7 +57,7 @@ def _usage(error: UsageError) -> answers.CommandFailed:
     return answers.CommandFailed(
         answers.BAD_INPUT,
         "BadInput",
-        f"{error.format_message()} See `{where} --help`.",
+        f"{error.format_message().rstrip('.')}. See `{where} --help`.",
         {"command": where},
     )
 

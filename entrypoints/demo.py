@@ -23,7 +23,8 @@ CRASHING_WORKER = Program(("-m", "entrypoints.crashing_worker"))
 async def _settled(story: Story) -> None:
     request = request_of("ann-1", "Ann", CONCERT, "3-14", "3-15")
     decision = await story.place(request, becomes="confirmed")
-    await story.pay("pay-ann-1", request, decision)
+    paid = await story.pay("pay-ann-1", request, decision.total)
+    check("the payment", paid.status, "applied")
     await story.ended(request, becomes="settled")
     await story.log_is(
         request, "BookingPlaced", "BookingConfirmed", "BookingPaid", "BookingSettled"
@@ -49,6 +50,33 @@ async def _expired(story: Story) -> None:
     await story.ended(request, becomes="expired")
     await story.seats_are(request, None)
     say("Seats 1-1 and 1-2 are free again.")
+
+
+async def _late(story: Story) -> None:
+    request = request_of("cleo-1", "Cleo", QUICK, "1-1", "1-2")  # of the chapter before
+    booking = await story.booking(request)
+    paid = await story.pay("pay-cleo-1", request, booking.total)
+    check("the payment", (paid.status, paid.reinstated), ("applied", True))
+    check("the booking", (await story.booking(request)).status, "settled")
+    await story.seats_are(request, request)
+    say("-> [bold]cleo-1 is settled[/bold]: nobody had taken the seats, so they are Cleo's again")
+    await story.log_ends(request, "BookingExpired", "BookingReinstated", "BookingPaid")
+
+
+async def _too_late(story: Story) -> None:
+    request = request_of("gus-1", "Gus", QUICK, "2-1")
+    decision = await story.place(request, becomes="confirmed")
+    assert decision.expires_at is not None
+    await count_down("Gus does not pay either:", decision.expires_at, story.outcome(request))
+    await story.ended(request, becomes="expired")
+    faster = request_of("hal-1", "Hal", QUICK, "2-1")
+    bought = await story.place(faster, becomes="confirmed")
+    await story.pay("pay-hal-1", faster, bought.total)
+    await story.ended(faster, becomes="settled")
+    refunded = await story.pay("pay-gus-1", request, decision.total)
+    check("the payment", (refunded.status, refunded.refund_reason), ("refunded", "booking_expired"))
+    await story.seats_are(request, faster)
+    say("-> [bold]Gus gets his money back[/bold], once: seat 2-1 is Hal's")
 
 
 async def _cancelled(story: Story) -> None:
@@ -115,6 +143,16 @@ CHAPTERS = (
         "A booking that nobody pays expires, and its seats are free again",
         "The deadline is a durable timer: it also fires after every process died.",
         _expired,
+    ),
+    Chapter(
+        "Money that comes late gets the seats back, if they are still free",
+        "The payment is a process of its own; the booking's history says what is possible.",
+        _late,
+    ),
+    Chapter(
+        "Money that comes too late goes back",
+        "Every payment ends as tickets or as a refund, exactly once.",
+        _too_late,
     ),
     Chapter(
         "A client cancels",

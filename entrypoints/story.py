@@ -9,10 +9,11 @@ from entrypoints.system import Stack
 from entrypoints.wiring import BoxOffice
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
-from ticketing.booking.state import BookingStatus
+from ticketing.booking.state import Booking, BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
+from ticketing.money import Money
 from ticketing.payments.api import CaptureRequest, ProviderPayment
-from ticketing.process import Decision
+from ticketing.process import Decision, PaymentOutcome
 from ticketing.seats import Seat
 from workflows.client import OrchestratedBookingProcess, booking_process
 from workflows.messages import BookingOutcome
@@ -39,20 +40,21 @@ class Story:
         say(f"-> [bold]{decision.booking_id} is {becomes}[/bold]: {_details(decision)}")
         return decision
 
-    async def pay(self, payment_id: str, request: PlaceBooking, decision: Decision) -> None:
-        assert decision.total is not None
-        say(f"{request.client_id} pays {decision.total} ...")
+    async def pay(
+        self, payment_id: str, request: PlaceBooking, total: Money | None
+    ) -> PaymentOutcome:
+        assert total is not None
+        say(f"{request.client_id} pays {total} ...")
         captured = await self.parts.provider.capture(
             CaptureRequest(
                 payment_id=PaymentId(payment_id),
                 booking_id=request.booking_id,
                 payer=request.client_id,
-                amount=decision.total,
+                amount=total,
             )
         )
         assert isinstance(captured, ProviderPayment), captured
-        outcome = await self.process.pay(captured.received())
-        check(f"the status of {payment_id}", outcome.status, "applied")
+        return await self.process.pay(captured.received())
 
     async def ended(self, request: PlaceBooking, *, becomes: BookingStatus) -> None:
         outcome = await self.outcome(request)
@@ -76,6 +78,17 @@ class Story:
         stored = await self.parts.store.read_stream(StreamId(booking_stream(request.booking_id)))
         check(f"the log of {request.booking_id}", tuple(each.type for each in stored), events)
         say(f"The log says: {', '.join(events)}")
+
+    async def log_ends(self, request: PlaceBooking, *events: str) -> None:
+        """Look at the log: what happened after the confirmation."""
+        await self.log_is(request, "BookingPlaced", "BookingConfirmed", *events, "BookingSettled")
+
+    async def booking(self, request: PlaceBooking) -> Booking:
+        """The booking as it is now."""
+        stream = StreamId(booking_stream(request.booking_id))
+        booking = await self.parts.bookings.read(stream)
+        assert booking is not None  # it was placed
+        return booking
 
 
 def request_of(booking_id: str, who: str, concert: ConcertId, *seats: str) -> PlaceBooking:

@@ -15,7 +15,7 @@ from ticketing.reservations.api import Concert, PriceZone
 from ticketing.seats import Seat
 
 CALM, HASTY = ConcertId("calm"), ConcertId("hasty")
-HOLDS = {CALM: timedelta(hours=6), HASTY: timedelta(seconds=1)}
+HOLDS = {CALM: timedelta(hours=6), HASTY: timedelta(seconds=3)}
 PRICE = Money(amount_minor=500, currency="EUR")
 TOTAL = Money(amount_minor=1000, currency="EUR")
 ROWS, SEATS_PER_ROW = 600, 3
