@@ -77,7 +77,7 @@ FULL = Sizes(
     patience=3,
 )
 QUICK = Sizes(
-    idle=5,
+    idle=4,
     costed=5,
     steady=20,
     steady_every=0.2,
@@ -88,7 +88,7 @@ QUICK = Sizes(
     warm_up=15,
     trickle=40,
     trickle_every=0.25,
-    down=4,
+    down=3,
     faults=30,
     kills=2,
     patience=3,
