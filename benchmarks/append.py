@@ -1,0 +1,134 @@
+"""What an append costs beside a plain INSERT: short rounds, interleaved, in one run."""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from eventstore.postgres.log import APPEND
+from eventstore.slices import StreamId, slice_of
+
+DATA = json.dumps({"seats": [{"row": row, "number": 14} for row in range(1, 14)]})  # 385 bytes
+METADATA = json.dumps({"process": "booking-" + "x" * 36, "note": "x" * 134})  # 204 bytes
+TABLES = """
+CREATE SCHEMA bench;
+CREATE TABLE bench.bare (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, LIKE es.event);
+CREATE TABLE bench.indexed (LIKE es.event INCLUDING INDEXES);
+"""
+INSERT = """
+INSERT INTO bench.{} (position, version, recorded_at, event_id, command_id, command_hash, slice,
+                      ordinal, command_size, schema_version, stream_id, event_type, data, metadata)
+VALUES ($1, 1, es.now(), $2, $3, $4, $5, 0, 1, 1, $6, 'BookingPlaced', $7, $8)
+"""
+EXPECT_NO_STREAM = 0
+
+Write = Callable[[asyncpg.Connection], Awaitable[Callable[[], Awaitable[object]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One kind of write in one round: how many a second."""
+
+    connections: int
+    round: int
+    kind: str
+    per_second: float
+
+
+async def es_append(connection: asyncpg.Connection) -> Callable[[], Awaitable[object]]:
+    """One event to a new stream, in one of 64 slices."""
+    statement = await connection.prepare(APPEND)
+
+    async def write() -> object:
+        stream = StreamId(f"booking-{uuid4()}")
+        command = uuid4()
+        return await statement.fetchrow(
+            slice_of(stream), stream, EXPECT_NO_STREAM, command, command, [uuid4()],
+            ["BookingPlaced"], [1], [DATA], METADATA,
+        )  # fmt: skip
+
+    return write
+
+
+def insert_into(table: str) -> Write:
+    """A row of the same columns, its position counted by the client."""
+
+    async def prepared(connection: asyncpg.Connection) -> Callable[[], Awaitable[object]]:
+        statement = await connection.prepare(INSERT.format(table))
+
+        async def write() -> object:
+            stream = StreamId(f"booking-{uuid4()}")
+            command: UUID = uuid4()
+            position = command.int >> 65  # unique among these writes
+            return await statement.fetchrow(
+                position, uuid4(), command, command, slice_of(stream), stream, DATA, METADATA
+            )
+
+        return write
+
+    return prepared
+
+
+KINDS: dict[str, Write] = {
+    "es.append": es_append,
+    "bare INSERT": insert_into("bare"),
+    "INSERT, same indexes": insert_into("indexed"),
+}
+
+
+async def measure(
+    url: str,
+    *,
+    connections: Sequence[int],
+    rounds: int,
+    seconds: float,
+    seed: int,
+    progress: Callable[[str], None],
+) -> list[Measured]:
+    """Every kind in every round, in an order drawn from the seed."""
+    order = random.Random(seed)  # noqa: S311  # not for secrets
+    admin = await asyncpg.connect(url)
+    await admin.execute(TABLES)
+    await admin.close()
+    found: list[Measured] = []
+    for count in connections:
+        opened = [await asyncpg.connect(url) for _ in range(count)]
+        for number in range(rounds):
+            for kind in order.sample(list(KINDS), len(KINDS)):
+                rate = await _rate(opened, KINDS[kind], seconds)
+                found.append(Measured(count, number, kind, rate))
+            progress(f"{count} connections, round {number + 1} of {rounds}")
+        for each in opened:
+            await each.close()
+    return found
+
+
+def ratios(found: Sequence[Measured], connections: int, kind: str) -> tuple[float, float, float]:
+    """Quartiles of es.append to another kind, each from one round."""
+    rates = {(each.round, each.kind): each.per_second for each in found
+             if each.connections == connections}  # fmt: skip
+    rounds = sorted({number for number, _ in rates})
+    values = [rates[number, "es.append"] / rates[number, kind] for number in rounds]
+    first, median, third = quantiles(values, n=4) if len(values) > 1 else values * 3
+    return first, median, third
+
+
+async def _rate(opened: Sequence[asyncpg.Connection], kind: Write, seconds: float) -> float:
+    writes = [await kind(connection) for connection in opened]
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    async def repeat(write: Callable[[], Awaitable[object]]) -> int:
+        done = 0
+        while loop.time() - begun < seconds:
+            await write()
+            done += 1
+        return done
+
+    done = await asyncio.gather(*(repeat(write) for write in writes))
+    return sum(done) / (loop.time() - begun)

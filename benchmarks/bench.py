@@ -1,0 +1,86 @@
+"""`make bench`: appends per second beside a bare INSERT, on a Postgres of its own."""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import asyncpg
+from pydantic import PostgresDsn
+
+from benchmarks.append import KINDS, Measured, measure, ratios
+from benchmarks.environment import environment
+from entrypoints.answers import FINDINGS
+from entrypoints.children import claim
+from entrypoints.embedded import postgres
+from entrypoints.settings import Settings
+from entrypoints.wiring import migrate_database
+from eventstore.postgres.verify import verify_log
+
+RESULTS = Path(__file__).parent / "results" / "append.json"
+CONNECTIONS = (1, 16, 64)
+TARGETS = {"bare INSERT": 0.45, "INSERT, same indexes": 0.6}  # at 16 connections
+
+
+async def run(rounds: int, seconds: float, seed: int) -> int:
+    """Measure, print, keep the figures; the exit code."""
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as directory:
+        async with claim(Path(directory)) as home, postgres(home) as server:
+            await migrate_database(Settings(database_url=PostgresDsn(server.url())))
+            print(f"seed {seed}, {environment()}, fsync and synchronous_commit on", flush=True)
+            found = await measure(
+                server.url(), connections=CONNECTIONS, rounds=rounds, seconds=seconds, seed=seed,
+                progress=lambda text: print(f"\r{text}   ", end="", file=sys.stderr, flush=True),
+            )  # fmt: skip
+            print(file=sys.stderr)
+            async with asyncpg.create_pool(server.url(), min_size=1, max_size=2) as pool:
+                events = await pool.fetchval("SELECT count(*) FROM es.event")
+                findings = await verify_log(pool)
+    _report(found)
+    print(f"verify: {len(findings)} findings over {events} events")
+    RESULTS.write_text(json.dumps(_document(found, seed, seconds), indent=1) + "\n")
+    return FINDINGS if findings else 0
+
+
+def _report(found: list[Measured]) -> None:
+    print("connections  per second, medians" + " " * 30 + "ratio of es.append, quartiles")
+    for count in CONNECTIONS:
+        for kind in KINDS:
+            rate = median(
+                each.per_second for each in found if (each.connections, each.kind) == (count, kind)
+            )
+            line = f"{count:11}  {kind:22} {rate:8.0f}"
+            if kind in TARGETS:
+                first, middle, third = ratios(found, count, kind)
+                target = f"  (target {TARGETS[kind]})" if count == 16 else ""
+                line += f"        {middle:.2f} ({first:.2f} to {third:.2f}){target}"
+            print(line)
+
+
+def _document(found: list[Measured], seed: int, seconds: float) -> dict[str, object]:
+    return {
+        "environment": environment(),
+        "seed": seed,
+        "seconds": seconds,
+        "rates": [[each.connections, each.round, each.kind, round(each.per_second, 1)]
+                  for each in found],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each kind in a round")
+    parser.add_argument("--seed", type=int, default=20_300_504)
+    options = parser.parse_args()
+    try:
+        sys.exit(asyncio.run(run(options.rounds, options.seconds, options.seed)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
