@@ -19,7 +19,7 @@ LAST_POSITION = """SELECT e.position INTO pos
     FROM es.event e WHERE e.slice = p_slice ORDER BY e.position DESC LIMIT 1;"""
 STAMP = "recorded_at := es.now();"
 # What most stores do: a number at INSERT, seen at COMMIT.
-FROM_SEQUENCE = "pos := nextval('es.positions') - 1;"
+FROM_SEQUENCE = "SELECT nextval('es.positions') - 1 INTO pos;"
 
 
 async def at_once(writers: int, work: Sequence[Callable[[], Awaitable[object]]]) -> None:
