@@ -10,7 +10,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 # What .venv was built from: lock, interpreter, place.
 STAMP := .venv/.built-$(shell { cat requirements-dev.lock; $(PYTHON) -VV; pwd; } | cksum | cut -d' ' -f1)
-COMPILE := $(PY) -m piptools compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+COMPILE := $(PY) -m piptools compile --quiet --no-strip-extras --allow-unsafe --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
 
 .PHONY: help demo up test check chaos compare bench lock
