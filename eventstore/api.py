@@ -269,10 +269,11 @@ class CheckpointStore(Protocol, Generic[Tx]):
         """Wait until the consumer's furthest generation is there; False if not in time."""
         ...
 
-    async def reset(self, tx: Tx, consumer: str, generation: int) -> None:
+    async def reset(self, tx: Tx, consumer: str, generation: int) -> Sequence[Claim]:
         """Move every checkpoint of a projection to the start and fence its owners.
 
-        Empty the projection's tables afterwards, in the same transaction.
+        Empty the projection's tables afterwards and fold the log again, in the same transaction:
+        nobody else does, since idle owners do not look back.
         """
         ...
 

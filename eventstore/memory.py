@@ -159,6 +159,7 @@ _Key = tuple[str, int, Slice]  # consumer, generation, slice
 class MemoryTransaction:
     """What is deferred happens when the block ends well, all at once."""
 
+    rows: dict[_Key, "_Row"] = field(default_factory=dict)
     deferred: list[Callable[[], None]] = field(default_factory=list)
     locked: set[_Key] = field(default_factory=set)
 
@@ -216,6 +217,7 @@ class MemoryCheckpointStore:
         tx = MemoryTransaction()
         try:
             yield tx
+            self._rows |= tx.rows
             for write in tx.deferred:
                 write()
         finally:
@@ -226,9 +228,9 @@ class MemoryCheckpointStore:
     async def advance(self, tx: MemoryTransaction, claim: Claim, to: int) -> Claim:
         key = (claim.consumer, claim.generation, claim.slice)
         await self._lock(tx, key)
-        if self._rows.get(key) != _Row(claim.position, claim.epoch):
+        if (self._rows | tx.rows).get(key) != _Row(claim.position, claim.epoch):
             raise Fenced(f"{claim.consumer}: slice {claim.slice} has another owner")
-        tx.defer(partial(self._rows.__setitem__, key, _Row(to, claim.epoch)))
+        tx.rows[key] = _Row(to, claim.epoch)
         return replace(claim, position=to)
 
     async def park(
@@ -287,11 +289,12 @@ class MemoryCheckpointStore:
             return False
         return True
 
-    async def reset(self, tx: MemoryTransaction, consumer: str, generation: int) -> None:
-        for key in [key for key in self._rows if key[:2] == (consumer, generation)]:
+    async def reset(self, tx: MemoryTransaction, consumer: str, generation: int) -> Sequence[Claim]:
+        keys = [key for key in self._rows if key[:2] == (consumer, generation)]
+        for key in keys:
             await self._lock(tx, key)
-            row = _Row(position=0, epoch=self._rows[key].epoch + 1)
-            tx.defer(partial(self._rows.__setitem__, key, row))
+            tx.rows[key] = _Row(position=0, epoch=self._rows[key].epoch + 1)
+        return [Claim(*key, tx.rows[key].position, tx.rows[key].epoch) for key in keys]
 
     async def _lock(self, tx: MemoryTransaction, key: _Key) -> None:
         while key in self._locked - tx.locked:

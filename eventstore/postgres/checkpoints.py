@@ -128,6 +128,7 @@ UPDATE es.checkpoint AS c
    SET position = s.floor, epoch = c.epoch + 1, owner = NULL
   FROM es.slice AS s
  WHERE c.consumer = $1 AND c.generation = $2 AND s.slice = c.slice
+RETURNING c.slice, c.position, c.epoch
 """
 
 
@@ -153,10 +154,7 @@ class PostgresCheckpointStore:
         self, consumer: str, generation: int, slices: Collection[Slice], member: UUID
     ) -> Sequence[Claim]:
         rows = await self._pool.fetch(CLAIM, consumer, generation, list(slices), member)
-        return [
-            Claim(consumer, generation, Slice(row["slice"]), row["position"], row["epoch"])
-            for row in rows
-        ]
+        return [_claim(consumer, generation, row) for row in rows]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -213,12 +211,17 @@ class PostgresCheckpointStore:
         except TimeoutError:
             return False
 
-    async def reset(self, tx: Connection, consumer: str, generation: int) -> None:
-        await tx.execute(RESET, consumer, generation)
+    async def reset(self, tx: Connection, consumer: str, generation: int) -> Sequence[Claim]:
+        rows = await tx.fetch(RESET, consumer, generation)
+        return [_claim(consumer, generation, row) for row in rows]
 
 
 def _key(of: Claim | DeadLetter) -> tuple[str, int, Slice]:
     return of.consumer, of.generation, of.slice
+
+
+def _claim(consumer: str, generation: int, row: Record) -> Claim:
+    return Claim(consumer, generation, Slice(row["slice"]), row["position"], row["epoch"])
 
 
 def _dead_letter(row: Record) -> DeadLetter:
