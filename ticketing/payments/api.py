@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 
 from ticketing.errors import DefectError
 from ticketing.ids import BookingId, PaymentId
@@ -22,6 +22,8 @@ class CaptureRequest(Value):
 
 class ProviderPayment(Value):
     """A payment as the provider's ledger has it; the money back, if `refund_ref` is set."""
+
+    model_config = ConfigDict(extra="ignore")  # the provider may tell more than we ask
 
     payment_id: PaymentId
     booking_id: BookingId

@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, NewType, Protocol, TypeVar
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 
 from ticketing.payment.commands import ReceivePayment, ShortText
 from ticketing.payments.api import ProviderPayment
@@ -14,7 +14,12 @@ NoticeId = NewType("NoticeId", ShortText)
 
 
 class Notice(Value):
-    """One notice, as it is on the wire. `type` is open: a type that is new to us is kept too."""
+    """One notice, as it is on the wire. `type` is open: a type that is new to us is kept too.
+
+    So are fields: a provider adds some over time, and a refused notice is sent again for ever.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     notice_id: NoticeId
     type: Literal["payment.captured", "payment.refunded", "payment.charged_back"] | ShortText
