@@ -4,7 +4,7 @@
 #: test     every test but chaos; starts its own Postgres and Temporal
 #: chaos    kill things while bookings run, then check the invariants; SEED=7 draws a run again
 #: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1 in CI
-#: bench    appends per second beside a bare INSERT, with seed, machine, versions
+#: bench    appends per second beside a bare INSERT, and what a booking costs in Temporal
 #: lock     resolve again, rewrite both locks
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -17,7 +17,9 @@ COMPILE := $(PY) -m piptools compile --quiet --no-strip-extras --allow-unsafe --
 help: ; @sed -n 's/^#: //p' Makefile
 demo up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
-bench: $(STAMP) ; $(PY) -m benchmarks.bench $(ARGS)
+bench: $(STAMP)
+	$(PY) -m benchmarks.bench $(ARGS)
+	@$(PY) -m pytest -q --no-header tests/workflow/test_budgets.py
 test: $(STAMP) ; $(PY) -m pytest -m "not chaos" $(ARGS)
 chaos: $(STAMP) ; CHAOS_SEED=$(SEED) $(PY) -m pytest -m chaos $(ARGS)
 check: $(STAMP)
