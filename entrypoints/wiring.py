@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, get_args
 from uuid import UUID
@@ -213,12 +214,10 @@ def projections(parts: BoxOffice) -> list[Subscription[asyncpg.Connection]]:
 
 async def rebuild_views(parts: BoxOffice) -> int:
     """Empty the views and fold the log again, each in one transaction; the number of events."""
-    of = zip(projections(parts), (parts.views, parts.payment_views), strict=True)
-    return sum(
-        [
-            await rebuild(each, views.clear, store=parts.store, checkpoints=parts.checkpoints)
-            for each, views in of
-        ]
+    again = partial(rebuild, store=parts.store, checkpoints=parts.checkpoints)
+    bookings, payments = projections(parts)
+    return await again(bookings, parts.views.clear) + await again(
+        payments, parts.payment_views.clear
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ticketing.payments.notices import parse_notice
 from ticketing.payments.signature import VerifiedBody
 
-PAYMENT = {
+PAYMENT: dict[str, object] = {
     "payment_id": "p1",
     "booking_id": "b1",
     "payer": "ann",
@@ -17,7 +17,7 @@ PAYMENT = {
     "provider_ref": "s-1",
     "captured_at": "2030-05-04T12:00:00Z",
 }
-NOTICE = {
+NOTICE: dict[str, object] = {
     "notice_id": "n1",
     "type": "payment.captured",
     "created_at": "2030-05-04T12:00:01Z",
