@@ -30,6 +30,7 @@ from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutc
 from workflows.booking import BookingWorkflow
 from workflows.messages import BookingOutcome, CancelRequest
 from workflows.payment import PaymentWorkflow
+from workflows.web_ui import booking_texts, payment_texts
 
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
@@ -69,7 +70,7 @@ class OrchestratedBookingProcess:
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=reuse,
             search_attributes=_columns(request),
-            static_summary=_summary(request),
+            **booking_texts(request),
         )
         try:
             return await self._client.execute_update_with_start_workflow(
@@ -173,7 +174,7 @@ async def start_booking(client: Client, task_queue: str, request: PlaceBooking) 
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         search_attributes=_columns(request),
-        static_summary=_summary(request),
+        **booking_texts(request),
     )
 
 
@@ -191,7 +192,8 @@ async def start_payment(
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
             memo={CONTENT: _digest(payment)},
-            static_summary=f"{payment.amount} for booking {payment.booking_id}",
+            search_attributes=await _columns_of_booking(client, payment.booking_id),
+            **payment_texts(payment),
         )
     except WorkflowAlreadyStartedError:
         return client.get_workflow_handle_for(
@@ -212,5 +214,12 @@ def _columns(request: PlaceBooking) -> TypedSearchAttributes:
     )
 
 
-def _summary(request: PlaceBooking) -> str:
-    return f"{request.concert_id}: {', '.join(map(str, request.seats))} for {request.client_id}"
+async def _columns_of_booking(client: Client, booking_id: BookingId) -> TypedSearchAttributes:
+    """Those of the booking's process: a payment does not know its concert. Costs no Action."""
+    try:
+        found = (await booking_process(client, booking_id).describe()).typed_search_attributes
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:  # as yet, or no more
+            return TypedSearchAttributes.empty
+        raise
+    return TypedSearchAttributes([each for each in found if each.key in (CONCERT_ID, CLIENT_ID)])

@@ -1,0 +1,82 @@
+"""What people read of a process in Temporal's Web UI. None of it costs an Action."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import ParamSpec, TypedDict, TypeVar
+
+from temporalio import workflow
+
+from ticketing.booking.commands import PlaceBooking
+from ticketing.ids import PaymentId, booking_stream, payment_stream
+from ticketing.payment.commands import ReceivePayment
+
+SUMMARY_MAX = 200  # bytes, of which the server takes 400; what we write in summaries is ASCII
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class StaticTexts(TypedDict):
+    """What is given at the start of a workflow, and stays."""
+
+    static_summary: str
+    static_details: str
+
+
+def booking_texts(request: PlaceBooking) -> StaticTexts:
+    seats = listed(request)
+    return {
+        "static_summary": clipped(f"{request.concert_id}: {seats} for {request.client_id}"),
+        "static_details": f"""\
+Client **{request.client_id}** books **{seats}** of **{request.concert_id}**.
+
+To cancel, send the update `cancel` with `{{"reason": "...", "cancelled_by": "operator"}}`.
+*Request Cancellation* cancels too, without a reason. *Terminate* does not: it leaves the booking
+as it is, and its seats held.""",
+    }
+
+
+def payment_texts(payment: ReceivePayment) -> StaticTexts:
+    booking = booking_stream(payment.booking_id)
+    return {
+        "static_summary": clipped(f"{payment.amount} for {booking}"),
+        "static_details": f"""\
+**{payment.amount}** from {quoted(payment.payer)} for **{booking}**; {quoted(payment.provider)}
+knows it as {quoted(payment.provider_ref)}.
+
+It ends as tickets or as a refund: money that arrived cannot be cancelled. *Terminate* would leave
+it here.""",
+    }
+
+
+def waits(what: str, until: datetime | None = None) -> str:
+    """Current details of a process under way."""
+    limit = f"until **{until:%Y-%m-%d %H:%M:%S} UTC**" if until else "for as long as it takes"
+    return f"Waits for **{what}** {limit}"
+
+
+def ended(status: str, reason: str | None = None, *, by: PaymentId | None = None) -> str:
+    """Current details of a process that came to its end; of a settled booking, by which payment."""
+    payment = f" by **{payment_stream(by)}**" if by else ""
+    return f"Ended: **{status}**{payment}" + (f": {quoted(reason)}" if reason else "")
+
+
+def listed(request: PlaceBooking) -> str:
+    return ", ".join(map(str, request.seats))
+
+
+def clipped(summary: str) -> str:
+    """The server refuses what it finds too long, and with it the workflow task."""
+    return summary[:SUMMARY_MAX]
+
+
+def quoted(words: str) -> str:
+    """Somebody's words as code: Markdown in them, a link for instance, takes no effect."""
+    return f"`{' '.join(words.replace('`', chr(39)).split())}`"
+
+
+def update(
+    description: str,
+) -> Callable[[Callable[P, Awaitable[R]]], workflow.UpdateMethodMultiParam[P, R]]:
+    """`workflow.update` with a description, for an async handler."""
+    return workflow.update(description=description)  # type: ignore[return-value]  # of a sync one
