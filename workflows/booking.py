@@ -34,12 +34,11 @@ from ticketing.reservations.api import Refusal, Reserved, denial_reason
 from ticketing.seats import Ticket
 from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, RESERVATION
 from workflows.messages import BookingOutcome, BookingProgress, CancelRequest, Settled
-from workflows.web_ui import clipped, ended, listed, update, waits
+from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update, waits
 
 ATTEMPT = 1  # of the reservation; a late payment's reinstatement makes another
 RE_ARM_FIRST = timedelta(seconds=1)  # the pauses when the database says it is too early to expire,
 RE_ARM_MAX = timedelta(minutes=1)  # doubling, so that clocks far apart cost few timers
-HOW_TO_CANCEL = 'With {"reason": "...", "cancelled_by": "operator"}; answers how the booking ended'
 STATUS_IN_REJECTION: dict[str, BookingStatus] = {
     "BookingIsDenied": "denied",
     "BookingIsCancelled": "cancelled",
@@ -281,24 +280,29 @@ class BookingWorkflow:
         self._waiting_for = waiting_for
         workflow.set_current_details(waits(waiting_for, until))
 
-    @update(description="The decision, as soon as it is known; takes no input")
+    @update(description="Answers what was decided, once it is. No input")
     async def decision(self) -> Decision:
         await workflow.wait_condition(lambda: self._decision is not None)
         assert self._decision is not None
         return self._decision
 
     @update(description=HOW_TO_CANCEL)
-    async def cancel(self, request: CancelRequest) -> CancelAnswer:
-        self._cancellation = self._cancellation or request
+    async def cancel(self, request: object = None) -> CancelAnswer:
+        self._cancellation = self._cancellation or cancel_request(request)
         await workflow.wait_condition(lambda: self._outcome is not None)
         assert self._outcome is not None
         return CancelAnswer(status=self._outcome.status, reason=self._outcome.reason)
 
-    @workflow.signal(description="Sent by the payment process, which settled the booking")
-    def settled(self, payment: Settled) -> None:
-        self._settled_by = payment.payment_id
+    @cancel.validator
+    def _is_a_request(self, request: object = None) -> None:
+        cancel_request(request)
 
-    @workflow.query(description="Where the process is: request, decision, what it waits for, end")
+    @workflow.signal(description="Sent by the payment process, which settled the booking")
+    def settled(self, payment: Settled | None = None) -> None:
+        if payment:  # one sent by hand may have no input
+            self._settled_by = payment.payment_id
+
+    @workflow.query(description="The request, its decision, what is waited for, the end. No input")
     def status(self) -> BookingProgress:
         return BookingProgress(
             request=self._request,

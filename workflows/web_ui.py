@@ -1,16 +1,24 @@
-"""What people read of a process in Temporal's Web UI. None of it costs an Action."""
+"""What people read of a process in Temporal's Web UI. None of it costs an Action.
+
+The Web UI breaks a paragraph wherever its Markdown has a new line.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import ParamSpec, TypedDict, TypeVar
 
+from pydantic import ValidationError
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import PaymentId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
+from workflows.messages import CancelRequest
 
 SUMMARY_MAX = 200  # bytes, of which the server takes 400; what we write in summaries is ASCII
+CANCEL_INPUT = '{"reason": "...", "cancelled_by": "operator"}'
+HOW_TO_CANCEL = f"Answers how the booking ended. Input: {CANCEL_INPUT}"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,15 +32,15 @@ class StaticTexts(TypedDict):
 
 
 def booking_texts(request: PlaceBooking) -> StaticTexts:
-    seats = listed(request)
+    seats = clipped(listed(request))
     return {
         "static_summary": clipped(f"{request.concert_id}: {seats} for {request.client_id}"),
-        "static_details": f"""\
-Client **{request.client_id}** books **{seats}** of **{request.concert_id}**.
-
-To cancel, send the update `cancel` with `{{"reason": "...", "cancelled_by": "operator"}}`.
-*Request Cancellation* cancels too, without a reason. *Terminate* does not: it leaves the booking
-as it is, and its seats held.""",
+        "static_details": (
+            f"Client **{request.client_id}** books **{seats}** of **{request.concert_id}**.\n\n"
+            f"To cancel, send the update `cancel` with `{CANCEL_INPUT}`. *Request Cancellation* "
+            "cancels too, without a reason. *Terminate* does not: the booking stays as it is, "
+            "and its seats are held."
+        ),
     }
 
 
@@ -40,13 +48,30 @@ def payment_texts(payment: ReceivePayment) -> StaticTexts:
     booking = booking_stream(payment.booking_id)
     return {
         "static_summary": clipped(f"{payment.amount} for {booking}"),
-        "static_details": f"""\
-**{payment.amount}** from {quoted(payment.payer)} for **{booking}**; {quoted(payment.provider)}
-knows it as {quoted(payment.provider_ref)}.
-
-It ends as tickets or as a refund: money that arrived cannot be cancelled. *Terminate* would leave
-it here.""",
+        "static_details": (
+            f"**{payment.amount}** from {quoted(payment.payer)} for **{booking}**; "
+            f"{quoted(payment.provider)} knows it as {quoted(payment.provider_ref)}.\n\n"
+            "It ends as tickets or as a refund: money that arrived cannot be cancelled. After a "
+            "*Terminate* it would be neither, until `box-office restart-processes`."
+        ),
     }
+
+
+def cancel_request(typed: object) -> CancelRequest:
+    """What an operator typed.
+
+    Not left to the data converter: the Web UI shows that it cannot decode an input, but not why.
+
+    Raises:
+        ApplicationError: it is something else; says what, and what is allowed.
+    """
+    try:
+        return CancelRequest.model_validate(typed)
+    except ValidationError as error:
+        wrong = "; ".join(
+            ": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors()
+        )
+        raise ApplicationError(f"{wrong}. Allowed: {CANCEL_INPUT}", type="BadInput") from None
 
 
 def waits(what: str, until: datetime | None = None) -> str:
