@@ -16,7 +16,7 @@ from ticketing.ids import PaymentId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
 from workflows.messages import CancelRequest
 
-SUMMARY_MAX = 200  # bytes, of which the server takes 400; what we write in summaries is ASCII
+SUMMARY_MAX = 200  # bytes, says Temporal's documentation; ours hold ASCII only
 CANCEL_INPUT = '{"reason": "...", "cancelled_by": "operator"}'
 HOW_TO_CANCEL = f"Answers how the booking ended. Input: {CANCEL_INPUT}"
 
@@ -91,7 +91,7 @@ def listed(request: PlaceBooking) -> str:
 
 
 def clipped(summary: str) -> str:
-    """The server refuses what it finds too long, and with it the workflow task."""
+    """A server may refuse a longer one, and with it the start or the workflow task."""
     return summary[:SUMMARY_MAX]
 
 

@@ -17,6 +17,7 @@ from tests.provider import Provider
 from tests.workflow.conftest import CONCERT, PRICE, Stage, place
 from tests.workflow.gates import gated
 from tests.workflow.test_confirmation import until_it_waits
+from tests.workflow.test_web_ui import details
 from ticketing.booking.commands import CancelBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRefund
@@ -94,10 +95,13 @@ async def test_h20_a_refund_that_fails_shows_its_attempts_in_the_web_ui(
         paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
         refund = await failed_twice(paying)
         assert "refused for now to refund payment p1" in refund.last_failure.message
+        expected = "Waits for **the provider to refund 5.00 EUR (booking_cancelled)** for as long"
+        assert (await details(paying)).startswith(expected)
 
         await provider.plan()  # it is back
 
         assert (await paying.result()).refund_reason == "booking_cancelled"
+        assert await details(paying) == "Ended: **refunded**: `booking_cancelled`"
 
 
 async def test_payments_whose_processes_are_lost_get_new_ones(
