@@ -12,6 +12,7 @@ needs `workflow.patched`.
 
 import asyncio
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -35,6 +36,7 @@ from tests.workflow.conftest import opened_stage
 HISTORIES = Path(__file__).parent / "histories"
 PROCESSES = ("booking-b1", "payment-p1")
 IDENTITY = "recorder"  # not the process id and the host that are the default
+PROCESS_AND_HOST = re.compile(r"\b\d+@[\w.-]+")  # the identity of a worker that was killed
 LEFT_OUT = {"stackTrace", "taskId", "requestId", "header"}  # no replay reads them
 
 
@@ -82,6 +84,7 @@ async def write_history(client: Client, process: str, directory: Path) -> bool:
         return False
     events = scrubbed(history.to_json_dict()["events"])
     lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in events)
+    lines = PROCESS_AND_HOST.sub(IDENTITY, lines)
     (directory / f"{process}.json").write_text(f'{{"events":[\n{lines}\n]}}\n')
     return True
 
