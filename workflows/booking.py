@@ -297,7 +297,7 @@ class BookingWorkflow:
     def _is_a_request(self, request: object = None) -> None:
         cancel_request(request)
 
-    @workflow.signal(description="Sent by the payment process, which settled the booking")
+    @workflow.signal(description="Only for the payment process, once it settled the booking")
     def settled(self, payment: Settled | None = None) -> None:
         if payment:  # one sent by hand may have no input
             self._settled_by = payment.payment_id

@@ -38,8 +38,8 @@ def booking_texts(request: PlaceBooking) -> StaticTexts:
         "static_details": (
             f"Client **{request.client_id}** books **{seats}** of **{request.concert_id}**.\n\n"
             f"To cancel, send the update `cancel` with `{CANCEL_INPUT}`. *Request Cancellation* "
-            "cancels too, without a reason. *Terminate* does not: the booking stays as it is, "
-            "and its seats are held."
+            "cancels too, without a reason. *Terminate* does not: its seats stay held, until "
+            "`box-office restart-processes` gives the booking a process again."
         ),
     }
 
@@ -51,8 +51,9 @@ def payment_texts(payment: ReceivePayment) -> StaticTexts:
         "static_details": (
             f"**{payment.amount}** from {quoted(payment.payer)} for **{booking}**; "
             f"{quoted(payment.provider)} knows it as {quoted(payment.provider_ref)}.\n\n"
-            "It ends as tickets or as a refund: money that arrived cannot be cancelled. After a "
-            "*Terminate* it would be neither, until `box-office restart-processes`."
+            "It ends as tickets or as a refund: money that arrived cannot be cancelled. After "
+            "*Terminate* it is neither, until `box-office restart-processes` gives the payment a "
+            "process again."
         ),
     }
 
