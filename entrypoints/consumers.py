@@ -19,11 +19,17 @@ from entrypoints.wiring import BoxOffice, box_office
 async def main() -> None:
     configure_logging()
     settings = Settings()
-    async with box_office(settings) as parts, asyncio.TaskGroup() as group:
+    async with box_office(settings) as parts:
+        await consume(settings, parts)
+    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
+
+
+async def consume(settings: Settings, parts: BoxOffice) -> None:
+    """All that this deployment's process needs of the log, until a signal."""
+    async with asyncio.TaskGroup() as group:
         running = [group.create_task(each) for each in await _loops(settings, parts)]
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, _cancel, running)
-    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
 
 
 async def _loops(settings: Settings, parts: BoxOffice) -> list[Coroutine[Any, Any, None]]:

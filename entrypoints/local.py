@@ -20,6 +20,8 @@ PORTS = Ports(
     postgres=54329, temporal=7233, ui=8233, http=8410, provider=8400, smtp=8525, mail=8526
 )
 
+Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed")]
+
 app = typer.Typer()
 
 
@@ -27,11 +29,13 @@ app = typer.Typer()
 @asynchronous
 async def demo(
     keep: Annotated[bool, typer.Option("--keep", help="leave the stack up at the end")] = False,
+    process: Process = None,
 ) -> None:
     """The whole story on a stack of its own, then exit."""
+    settings = _settings_of(process)
     with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
         async with claim(Path(where)) as home:
-            finished = await interruptible(tell(home, keep=keep), home, _say)
+            finished = await interruptible(tell(home, settings, keep=keep), home, _say)
     if not finished and not keep:
         sys.exit(INTERRUPTED)
 
@@ -47,10 +51,10 @@ async def up(
     provider_port: int = PORTS.provider,
     smtp_port: int = PORTS.smtp,
     mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
-    process: Annotated[str | None, typer.Option(help="orchestrated or choreographed")] = None,
+    process: Process = None,
 ) -> None:
     """Postgres, Temporal, Web UI and all our processes in the foreground; Ctrl-C stops all."""
-    settings = Settings.model_validate({"process": process} if process else {})
+    settings = _settings_of(process)
     ports = Ports(
         postgres=postgres_port,
         temporal=temporal_port,
@@ -66,6 +70,10 @@ async def up(
     _say(f"Stopped; {data_dir} is kept.")
 
 
+def _settings_of(process: str | None) -> Settings:
+    return Settings.model_validate({"process": process} if process else {})
+
+
 async def _up(home: Home, settings: Settings, ports: Ports) -> None:
     async with stack(home, settings, ports, _say) as running:
         async with box_office(running.settings) as parts:
@@ -79,7 +87,7 @@ async def _up(home: Home, settings: Settings, ports: Ports) -> None:
 def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
     exports = running.exports if needs_exports else ()
     lines = (
-        f"Web UI: {running.ui_url}",
+        *([f"Web UI: {running.ui_url}"] if "temporal" in running.parts else ()),
         f"Mail to clients: {running.settings.mail_url}messages",
         f"Logs: {running.home.directory}/*.log",
         "In another terminal:",

@@ -194,14 +194,15 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
     async with AsyncExitStack() as running:
         database = await running.enter_async_context(postgres(home, port=ports.postgres))
         tell("postgres", f"{LOOPBACK}:{ports.postgres}")
-        server = await running.enter_async_context(
-            temporal_server(home, port=ports.temporal, ui_port=ports.ui)
-        )
-        tell("temporal", server.address)
+        parts = {"postgres": database.child}
+        address = f"{LOOPBACK}:{ports.temporal}"
+        if settings.process == "orchestrated":  # the choreography needs no other server
+            server = temporal_server(home, port=ports.temporal, ui_port=ports.ui)
+            parts["temporal"] = (await running.enter_async_context(server)).child
+            tell("temporal", address)
         settings = _settings_of(settings, ports, database)
         await migrate_database(settings)
-        client = await Client.connect(server.address, data_converter=pydantic_data_converter)
-        parts = {"postgres": database.child, "temporal": server.child}
+        client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
         started = Stack(home, settings, ports, client, running, parts)
         for name in programs(started):
             await started.start(name)
