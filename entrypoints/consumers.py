@@ -5,15 +5,15 @@ The views and the process starter; or, if that is the process, the whole choreog
 
 import asyncio
 import signal
-from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any
 
 from entrypoints.choreographed import Choreography
 from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.telemetry import configure_logging
 from entrypoints.wiring import BoxOffice, box_office
+
+FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead
 
 
 async def main() -> None:
@@ -25,24 +25,27 @@ async def main() -> None:
 
 
 async def consume(settings: Settings, parts: BoxOffice) -> None:
-    """All that this deployment's process needs of the log, until a signal."""
+    """All that this deployment's process needs of the log, until a signal; events are finished."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    consumers = await members(settings, parts)
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(each) for each in await _loops(settings, parts)]
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, _cancel, running)
+        running = [group.create_task(each.run()) for each in consumers]
+        sweeping = group.create_task(_sweep(settings, parts))
+        await stopping.wait()
+        sweeping.cancel()
+        for each in consumers:
+            each.stop()
+        _, late = await asyncio.wait(running, timeout=FINISH_WITHIN.total_seconds())
+        for task in late:
+            task.cancel()
 
 
-async def _loops(settings: Settings, parts: BoxOffice) -> list[Coroutine[Any, Any, None]]:
-    loops = [each.run() for each in await members(settings, parts)]
+async def _sweep(settings: Settings, parts: BoxOffice) -> None:
     if settings.process == "choreographed":
         frequency = timedelta(seconds=settings.expiration_poll_seconds)
-        loops.append(Choreography(settings, parts).run_sweeps(frequency))
-    return loops
-
-
-def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+        await Choreography(settings, parts).run_sweeps(frequency)
 
 
 if __name__ == "__main__":
