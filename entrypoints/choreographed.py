@@ -57,7 +57,11 @@ class Choreography:
         """What only time brings about."""
         views, payments = self._parts.views, self._parts.payment_views
         return [
-            partial(sweep, partial(views.overdue, limit=SWEEP_MAX), self._expire),
+            partial(
+                sweep,
+                partial(views.overdue, self._terms.expiry_grace, limit=SWEEP_MAX),
+                self._expire,
+            ),
             partial(
                 sweep,
                 partial(views.unconfirmed, self._terms.confirmation_timeout, limit=SWEEP_MAX),

@@ -191,6 +191,7 @@ async def test_only_confirmed_bookings_past_their_deadline_are_overdue(store: St
     await happened(store, BookingId("b4"), PLACED, OVERDUE, BookingExpired())
     assert ids(await store.views.overdue(limit=9)) == ["b2", "b1"]
     assert ids(await store.views.overdue(limit=1)) == ["b2"]
+    assert ids(await store.views.overdue(1.5 * MINUTE, limit=9)) == ["b2"]
 
 
 async def test_the_seat_map_shows_free_held_and_sold(store: Store) -> None:
