@@ -26,7 +26,7 @@ from ticketing.views.api import BookingView, PaymentView
 SWEEP_MAX = 500  # of one kind at a time: the rest is found by the next look
 BOOKING, PAYMENT = Category("booking"), Category("payment")
 
-Sweep = Callable[[], Awaitable[object]]
+Sweep = Callable[[], Awaitable[int]]
 
 _log = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class Choreography:
         """Sweep until cancelled; one that is slow or fails holds up no other."""
         async with asyncio.TaskGroup() as group:
             for each in self.sweeps():
-                group.create_task(every(frequency, each))
+                group.create_task(every(frequency, each, page=SWEEP_MAX))
 
     async def _confirm(self, stored: StoredEvent) -> None:
         if isinstance(event := BOOKING_CODEC.decode(stored), BookingPlaced):
