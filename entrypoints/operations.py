@@ -89,6 +89,13 @@ async def rebuild(as_json: Json = False) -> None:
 async def restart_processes(as_json: Json = False) -> None:
     """Start a process for each booking and payment that has not ended; running ones stay."""
     settings = Settings()
+    if settings.process == "choreographed":  # two drivers of one deployment would be too many
+        raise answers.CommandFailed(
+            answers.BAD_INPUT,
+            "NoProcesses",
+            "The choreography has no processes: its consumers and sweeps find what is open.",
+            {},
+        )
     client = await connect_temporal(settings)
     bookings: list[str] = []
     payments: list[str] = []

@@ -148,6 +148,13 @@ async def test_a_parked_event_is_listed_and_retried(
     assert "status      confirmed" in (await run("show", "b1")).stdout
 
 
+async def test_the_choreography_has_no_processes_to_restart(
+    parts: BoxOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX_OFFICE_PROCESS", "choreographed")
+    assert (await error(2, "restart-processes"))["type"] == "NoProcesses"
+
+
 async def test_a_booking_placed_while_no_worker_runs_is_decided_when_one_comes(
     servers: Settings, parts: BoxOffice, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
