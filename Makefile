@@ -3,7 +3,7 @@
 #: check    no server: format, lint, types, arrows, unit tests
 #: test     every test but chaos; starts its own Postgres and Temporal
 #: chaos    kill things while bookings run, then check the invariants; SEED=7 draws a run again
-#: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1 in CI
+#: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
 #: screenshots  docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
 #: bench    appends per second beside a bare INSERT, and what a booking costs in Temporal
 #: lock     resolve again, rewrite both locks

@@ -45,12 +45,17 @@ async def test_h2_money_paid_in_time_and_delivered_late_settles_within_the_grace
     twin: Twin,
 ) -> None:
     await twin.process.place(place("b1", "1-1"))
+    await twin.process.place(place("b2", "1-2"))
     captured = await twin.capture("b1")
     await twin.pass_time(HOLD + MINUTE)
 
-    assert (await twin.process.pay(captured.received())).status == "applied"
-    assert (await twin.booking("b1")).status == "settled"
+    outcome = await twin.process.pay(captured.received())
+
+    assert (outcome.status, outcome.reinstated) == ("applied", False)
+    assert "BookingExpired" not in await twin.events("b1")
     assert await twin.held("b1") == 1
+    await twin.pass_time(10 * MINUTE)
+    await twin.until_booking("b2", "expired", holding=0)
 
 
 async def test_h2_money_paid_in_time_and_delivered_after_the_expiry_is_late_money(
@@ -174,6 +179,18 @@ async def test_h13_the_same_payment_id_with_other_content_is_rejected(twin: Twin
     payment = await twin.payment("p1")
     assert payment is not None
     assert payment.received.payer == "ann"
+
+
+async def test_h13_two_payments_at_once_under_one_id_are_one_payment(twin: Twin) -> None:
+    await twin.process.place(place("b1", "1-1"))
+    captured = (await twin.capture("b1")).received()
+
+    outcomes = await asyncio.gather(
+        twin.process.pay(captured),
+        twin.process.pay(captured.model_copy(update={"payer": "bob"})),
+    )
+
+    assert sorted(each.status for each in outcomes) == ["applied", "rejected"]
 
 
 async def test_h14_money_for_an_unknown_booking_waits_and_goes_back(twin: Twin) -> None:
