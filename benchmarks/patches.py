@@ -26,6 +26,7 @@ FRAUD_CHECK = ("fraud-check-shared", "fraud-check-orchestrated", "fraud-check-ch
 
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "docs", "*.egg-info")
 AS_NOBODY = ("-c", "user.name=nobody", "-c", "user.email=nobody@localhost")
+BACKWARDS = ("-R", "--src-prefix=b/", "--dst-prefix=a/")  # it also swaps the prefixes
 LOOSER = ("-C3", "-C2", "-C1")  # lines of context that have to fit
 
 
@@ -56,7 +57,7 @@ def refit(where: Path) -> Iterator[tuple[str, str]]:
     _commit(where)
     for change in IN_THE_CODE:
         _apply_somehow(where, change, "--reverse")
-        yield change, _difference(where, "-R")
+        yield change, _difference(where, *BACKWARDS)
         _git(where, "reset", "-q", "--hard")
     for change in FRAUD_CHECK:
         _apply_somehow(where, change)

@@ -8,9 +8,14 @@ from functools import partial
 import asyncpg
 import structlog
 
-from choreography import booking_confirmation, booking_expiration, notification, refund
+from choreography import (
+    booking_confirmation,
+    booking_expiration,
+    booking_payment,
+    notification,
+    refund,
+)
 from choreography.booking_expiration import every, sweep
-from choreography.booking_payment import BookingPaymentProcess
 from choreography.seat_release import release_seats
 from entrypoints.settings import Settings
 from entrypoints.wiring import BOOKING_CODEC, BoxOffice, projections, terms
@@ -37,7 +42,7 @@ class Choreography:
     def __init__(self, settings: Settings, parts: BoxOffice) -> None:
         self._parts = parts
         self._terms = terms(settings)
-        self._payment_process = BookingPaymentProcess(
+        self._of_payments = booking_payment.Services(
             parts.bookings, parts.payments, parts.reservations, self._terms
         )
 
@@ -103,11 +108,14 @@ class Choreography:
 
     async def _pay(self, stored: StoredEvent) -> None:
         if stored.type == "PaymentReceived":
-            await self._payment_process.use(_payment_id(stored), waited=timedelta(0))
+            await self._use(_payment_id(stored), timedelta(0))
 
     async def _pay_again(self, found: tuple[PaymentView, timedelta]) -> None:
         payment, waited = found
-        await self._payment_process.use(payment.payment_id, waited=waited)
+        await self._use(payment.payment_id, waited)
+
+    async def _use(self, payment_id: PaymentId, waited: timedelta) -> None:
+        await booking_payment.use_payment(payment_id, waited=waited, by=self._of_payments)
 
     async def _refund(self, stored: StoredEvent) -> None:
         if stored.type == "PaymentRefundRequested":
