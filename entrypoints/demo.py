@@ -156,54 +156,55 @@ TOLD = {
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
+    """Title and reason may name a field of `Told`."""
+
     title: str
     why: str
     tell: Callable[[Story], Awaitable[None]]
 
 
-def chapters(told: Told) -> tuple[Chapter, ...]:
-    return (
-        Chapter(
-            "A booking is paid and settled",
-            f"Each step is one event in Postgres; {told.conducted}",
-            _settled,
-        ),
-        Chapter(
-            "A booking is denied, because a seat is taken",
-            "A primary key keeps a seat to one booking, however many ask at once.",
-            _denied,
-        ),
-        Chapter(
-            "A booking that nobody pays expires, and its seats are free again",
-            told.in_time,
-            _expired,
-        ),
-        Chapter(
-            "Money that comes late gets the seats back, if they are still free",
-            "The payment is a process of its own; the booking's history says what is possible.",
-            _late,
-        ),
-        Chapter(
-            "Money that comes too late goes back",
-            "Every payment ends as tickets or as a refund, exactly once.",
-            _too_late,
-        ),
-        Chapter(
-            "A client cancels",
-            "A cancel and the money may race: the order of the booking's log decides.",
-            _cancelled,
-        ),
-        Chapter(
-            "A booking that is free of charge is settled at once",
-            "That nothing is to pay is the booking's rule, not a branch of the process.",
-            _free,
-        ),
-        Chapter(
-            f"A {told.who} is killed with SIGKILL between reserve and confirm",
-            "Every step is safe to repeat: nothing is lost, nothing happens twice.",
-            _killed,
-        ),
-    )
+CHAPTERS = (
+    Chapter(
+        "A booking is paid and settled",
+        "Each step is one event in Postgres; {told.conducted}",
+        _settled,
+    ),
+    Chapter(
+        "A booking is denied, because a seat is taken",
+        "A primary key keeps a seat to one booking, however many ask at once.",
+        _denied,
+    ),
+    Chapter(
+        "A booking that nobody pays expires, and its seats are free again",
+        "{told.in_time}",
+        _expired,
+    ),
+    Chapter(
+        "Money that comes late gets the seats back, if they are still free",
+        "The payment is a process of its own; the booking's history says what is possible.",
+        _late,
+    ),
+    Chapter(
+        "Money that comes too late goes back",
+        "Every payment ends as tickets or as a refund, exactly once.",
+        _too_late,
+    ),
+    Chapter(
+        "A client cancels",
+        "A cancel and the money may race: the order of the booking's log decides.",
+        _cancelled,
+    ),
+    Chapter(
+        "A booking that is free of charge is settled at once",
+        "That nothing is to pay is the booking's rule, not a branch of the process.",
+        _free,
+    ),
+    Chapter(
+        "A {told.who} is killed with SIGKILL between reserve and confirm",
+        "Every step is safe to repeat: nothing is lost, nothing happens twice.",
+        _killed,
+    ),
+)
 
 
 async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
@@ -225,9 +226,10 @@ async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
             show(f"Every booking is a workflow to look at in the Web UI: {running.ui_url}")
         async with box_office(running.settings) as parts:
             await put_examples_on_sale(parts)
-            for number, chapter in enumerate(chapters(TOLD[settings.process]), start=1):
-                head(f"{number}. {chapter.title}")
-                say(f"[dim]{chapter.why}[/dim]")
+            told = TOLD[settings.process]
+            for number, chapter in enumerate(CHAPTERS, start=1):
+                head(f"{number}. {chapter.title.format(told=told)}")
+                say(f"[dim]{chapter.why.format(told=told)}[/dim]")
                 await chapter.tell(Story(running, parts))
             await _verify(parts)
         if keep:
