@@ -197,7 +197,7 @@ async def twin(
     async with box_office(settings) as opened:
         parts = replace(opened, notifier=PostgresNotifier(opened.pool, send))
         for concert_id, price, hold in ON_SALE:
-            await parts.reservations.add_concert(_concert(concert_id, price, hold))
+            await parts.reservations.add_concert(on_sale(concert_id, price, hold))
         gate = Gate("reserve", SLOW)
         behind = cast(PostgresReservations, GatedReservations(parts.reservations, gate))
         gated = replace(parts, reservations=behind)
@@ -268,7 +268,7 @@ def place(booking_id: str, *seats: str, concert: ConcertId = CONCERT) -> PlaceBo
     )
 
 
-def _concert(concert_id: ConcertId, price: Money, hold: timedelta | None) -> Concert:
+def on_sale(concert_id: ConcertId, price: Money, hold: timedelta | None) -> Concert:
     return Concert(
         concert_id=concert_id,
         title=concert_id,
