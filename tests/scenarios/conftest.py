@@ -198,10 +198,10 @@ async def twin(
         parts = replace(opened, notifier=PostgresNotifier(opened.pool, send))
         for concert_id, price, hold in ON_SALE:
             await parts.reservations.add_concert(on_sale(concert_id, price, hold))
+        orchestrated = request.param == "orchestrated"
         gate = Gate("reserve", SLOW)
         behind = cast(PostgresReservations, GatedReservations(parts.reservations, gate))
         gated = replace(parts, reservations=behind)
-        orchestrated = request.param == "orchestrated"
         started = (
             _orchestrated(gated, settings, client)
             if orchestrated
