@@ -197,9 +197,7 @@ class Deliverer(Generic[Tx]):
                 return True
 
     async def _advance(self, held: Held, to: int) -> None:
-        async with self._checkpoints.transaction() as tx:
-            claim = await self._checkpoints.advance(tx, held.claim, to)
-        held.claim = claim
+        held.claim = await self._checkpoints.advance(None, held.claim, to)
 
     async def _park(self, held: Held, event: StoredEvent, *, attempts: int, error: str) -> None:
         async with self._checkpoints.transaction() as tx:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from eventstore.api import CheckpointStore, StoredEvent
+from eventstore.api import CheckpointStore, Claim, StoredEvent
 from eventstore.consumer import Consumer, Subscription
 from eventstore.delivery import AtLeastOnce, AtMostOnce, Delivery, ExactlyOnceEffect, OnPoison
 from eventstore.errors import DefectError, TransientError
@@ -284,6 +284,12 @@ class Mortal:
             yield tx
             if self.dead.is_set():
                 raise ConnectionResetError
+
+    async def advance(self, tx: Any, claim: Claim, to: int) -> Claim:
+        if tx is not None:
+            return await self._checkpoints.advance(tx, claim, to)
+        async with self.transaction() as own:
+            return await self._checkpoints.advance(own, claim, to)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._checkpoints, name)
