@@ -13,7 +13,7 @@ from typing import TypeAlias
 from temporalio.client import Client
 
 from entrypoints.children import claim
-from entrypoints.demo import CRASHING_WORKER
+from entrypoints.demo import CRASHING
 from entrypoints.settings import Settings
 from entrypoints.wiring import worker
 from tests.clock import Clock
@@ -120,7 +120,7 @@ async def settled_although_a_worker_was_killed(stage: Stage, client: Client) -> 
     with tempfile.TemporaryDirectory(prefix="box-office-") as directory:
         async with (
             claim(Path(directory)) as home,
-            worker_process(home, stage, client, CRASHING_WORKER.command) as doomed,
+            worker_process(home, stage, client, CRASHING.command) as doomed,
         ):
             placing = asyncio.create_task(stage.process.place(place(B1, "1-1")))
             await doomed.wait()
