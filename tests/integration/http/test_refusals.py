@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from entrypoints.children import LOOPBACK
-from entrypoints.http import webhooks
+from entrypoints.http import bodies, webhooks
 from entrypoints.http.webhooks import BODY_BYTES_MAX
 from entrypoints.wiring import BoxOffice
 from eventstore.api import CommandRef, NewEvent, NoStream
@@ -104,7 +104,7 @@ async def test_a_body_without_end_is_refused_before_its_end(door: Door, announce
 async def test_a_sender_that_stops_is_not_waited_for_for_ever(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "READ_TIMEOUT", timedelta(milliseconds=50))
+    monkeypatch.setattr(bodies, "READ_TIMEOUT", timedelta(milliseconds=50))
     reader, writer = await asyncio.open_connection(LOOPBACK, door.port)
     writer.write(REQUEST + b"Content-Length: 100\r\n\r\n{")
     async with asyncio.timeout(10):
