@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import worker as worker_program
-from entrypoints import answers
+from entrypoints import answers, inputs
 from entrypoints import consumers as consumers_program
 from entrypoints.answers import asynchronous
 from entrypoints.children import LOOPBACK
@@ -23,6 +23,7 @@ from entrypoints.wiring import (
     verify_all,
 )
 from workflows.client import start_booking, start_payment
+from workflows.encryption import key_ring
 
 app = typer.Typer()
 
@@ -60,6 +61,14 @@ async def web(host: str = LOOPBACK, port: int = 8410) -> None:
     """Receive the payment provider's notices by HTTP until SIGTERM or Ctrl-C."""
     configure_logging()
     await serve(Settings(), host=host, port=port)
+
+
+@app.command("client-filter")
+def client_filter(client: str, as_json: Json = False) -> None:
+    """The Web UI's filter for a client's bookings; with encryption it knows only pseudonyms."""
+    names = key_ring(Settings().payload_keys).pseudonyms(inputs.client_id(client, "CLIENT"))
+    query = f"ClientId IN ({', '.join(map(repr, names))})"
+    answers.show({"query": query}, query, as_json=as_json)
 
 
 @app.command()

@@ -17,12 +17,12 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from entrypoints.children import LOOPBACK, Child, Home, StackError, child, free_port
 from entrypoints.embedded import Postgres, listens, postgres, temporal_server, until_ready
 from entrypoints.settings import PREFIX, Settings
 from entrypoints.wiring import ROOT, migrate_database
+from workflows.encryption import data_converter
 
 Say = Callable[[str], None]
 OF_CLIENTS = ("database_url", "provider_url", "mail_url", "process")  # settings a command needs
@@ -202,7 +202,8 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
             tell("temporal", address)
         settings = _settings_of(settings, ports, database)
         await migrate_database(settings)
-        client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
+        converter = data_converter(settings.payload_keys)
+        client = await Client.connect(address, data_converter=converter, lazy=True)
         started = Stack(home, settings, ports, client, running, parts)
         for name in programs(started):
             await started.start(name)

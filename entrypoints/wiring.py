@@ -13,7 +13,6 @@ from uuid import UUID
 import asyncpg
 from aiohttp import ClientSession
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
@@ -61,6 +60,7 @@ from ticketing.verification import postgres as verification
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 from ticketing.views.postgres import PostgresBookingViews, PostgresPaymentViews
 from workflows.booking import BookingWorkflow
+from workflows.encryption import data_converter
 from workflows.payment import PaymentWorkflow
 from workflows.process_starter import ProcessStarter
 
@@ -155,7 +155,7 @@ async def connect_temporal(settings: Settings) -> Client:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
             return await Client.connect(
-                **connect, data_converter=pydantic_data_converter, runtime=runtime
+                **connect, data_converter=data_converter(settings.payload_keys), runtime=runtime
             )
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise TemporalUnreachable(temporal_address()) from error

@@ -28,6 +28,7 @@ from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
 from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
 from workflows.booking import BookingWorkflow
+from workflows.encryption import pseudonym
 from workflows.messages import BookingOutcome, CancelRequest
 from workflows.payment import PaymentWorkflow
 from workflows.web_ui import booking_texts, payment_texts
@@ -69,7 +70,7 @@ class OrchestratedBookingProcess:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=reuse,
-            search_attributes=_columns(request),
+            search_attributes=_columns(self._client, request),
             **booking_texts(request),
         )
         try:
@@ -77,7 +78,7 @@ class OrchestratedBookingProcess:
                 BookingWorkflow.decision,
                 start_workflow_operation=start,
                 # other content is another request: it must not be given this one's answer
-                id=f"decision-{_digest(request)}",
+                id=f"decision-{pseudonym(self._client.data_converter, _digest(request))}",
                 rpc_timeout=self._patience,
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -173,7 +174,7 @@ async def start_booking(client: Client, task_queue: str, request: PlaceBooking) 
         id=booking_stream(request.booking_id),
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=_columns(request),
+        search_attributes=_columns(client, request),
         **booking_texts(request),
     )
 
@@ -205,11 +206,12 @@ def _digest(command: PlaceBooking | ReceivePayment) -> str:
     return sha256(command.model_dump_json().encode()).hexdigest()[:16]
 
 
-def _columns(request: PlaceBooking) -> TypedSearchAttributes:
+def _columns(client: Client, request: PlaceBooking) -> TypedSearchAttributes:
+    """Search attributes are never encrypted."""
     return TypedSearchAttributes(
         [
             SearchAttributePair(CONCERT_ID, request.concert_id),
-            SearchAttributePair(CLIENT_ID, request.client_id),
+            SearchAttributePair(CLIENT_ID, pseudonym(client.data_converter, request.client_id)),
         ]
     )
 

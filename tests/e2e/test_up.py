@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from entrypoints.children import claim
 from entrypoints.system import Ports
 from tests.e2e.terminal import all_end, box_office, family, start
 from ticketing.ids import BookingId
 from workflows.client import booking_process
+from workflows.encryption import data_converter
 
 pytestmark = pytest.mark.timeout(150)  # a busy machine; 15 s on an idle one
 
@@ -53,7 +53,7 @@ class Up:
     async def ended(self, booking_id: str) -> str:
         """How a booking ends."""
         client = await Client.connect(
-            self.environment["TEMPORAL_ADDRESS"], data_converter=pydantic_data_converter
+            self.environment["TEMPORAL_ADDRESS"], data_converter=data_converter()
         )
         return (await booking_process(client, BookingId(booking_id)).result()).status
 

@@ -21,7 +21,6 @@ from typing import Any
 
 import asyncpg
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.children import claim
@@ -32,6 +31,7 @@ from tests import provider
 from tests.conftest import fresh_namespace
 from tests.replay.paths import PATHS
 from tests.workflow.conftest import opened_stage
+from workflows.encryption import data_converter
 
 HISTORIES = Path(__file__).parent / "histories"
 PROCESSES = ("booking-b1", "payment-p1")
@@ -64,7 +64,7 @@ async def record(name: str, settings: Settings, temporal: TemporalServer) -> lis
     client = await Client.connect(
         temporal.address,
         namespace=await fresh_namespace(temporal),
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
         identity=IDENTITY,
     )
     async with opened_stage(settings, client) as stage:

@@ -36,6 +36,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("list", "--client", "a", "--before", "!"), "--before: '!' is no id"),
     (("seats", "c c"), "CONCERT: 'c c' is no id"),
     (("concert", "add", "no-such-file"), "FILE: no-such-file cannot be read: No such file"),
+    (("client-filter", "a b"), "CLIENT: 'a b' is no id"),
     (("mail", "--unsent", "--client", "ann"), "--unsent: lists everybody's"),
     (("up", "--process", "magic"), "'orchestrated' or 'choreographed'"),
     (("up", "--temporal-port", "x"), "--temporal-port': Input should be a valid integer"),
@@ -46,6 +47,8 @@ VARIABLES = [
     ({"BOX_OFFICE_DATABASE_URL": "secret"}, "BOX_OFFICE_DATABASE_URL: Input should be a valid URL"),
     ({"BOX_OFFICE_PROCESS": "x"}, "BOX_OFFICE_PROCESS: Input should be 'orchestrated' or"),
     ({"BOX_OFFICE_LATE_PAYMENT": "x"}, "BOX_OFFICE_LATE_PAYMENT: Input should be 'reinstate'"),
+    ({"BOX_OFFICE_PAYLOAD_KEYS": ""}, "BOX_OFFICE_PAYLOAD_KEYS: entry 1: allowed is id:base64"),
+    ({"BOX_OFFICE_PAYLOAD_KEYS": "k1:c2VjcmV0"}, "entry 1: key k1 has 6 bytes; 16, 24 or 32"),
     ({"BOX_OFFICE_REMINDER_BEFORE_SECONDS": "-1"}, "greater than or equal to 0"),
 ]
 
