@@ -17,7 +17,14 @@ from entrypoints.system import Ports, Stack, stack
 from entrypoints.wiring import box_office
 
 PORTS = Ports(
-    postgres=54329, temporal=7233, ui=8233, http=8410, provider=8400, smtp=8525, mail=8526
+    postgres=54329,
+    temporal=7233,
+    ui=8233,
+    http=8410,
+    provider=8400,
+    smtp=8525,
+    mail=8526,
+    codec=8081,
 )
 
 Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed")]
@@ -51,6 +58,7 @@ async def up(
     provider_port: int = PORTS.provider,
     smtp_port: int = PORTS.smtp,
     mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
+    codec_port: Annotated[int, typer.Option(help="decodes for the Web UI")] = PORTS.codec,
     process: Process = None,
 ) -> None:
     """Postgres, Temporal, Web UI and all our processes in the foreground; Ctrl-C stops all."""
@@ -63,6 +71,7 @@ async def up(
         provider=provider_port,
         smtp=smtp_port,
         mail=mail_port,
+        codec=codec_port,
     )
     async with claim(data_dir) as home:
         _say(f"Starting in {data_dir}:")

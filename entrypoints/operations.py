@@ -9,6 +9,7 @@ from entrypoints import answers, inputs
 from entrypoints import consumers as consumers_program
 from entrypoints.answers import asynchronous
 from entrypoints.children import LOOPBACK
+from entrypoints.http.codec import serve_codec
 from entrypoints.http.server import serve
 from entrypoints.processes import members
 from entrypoints.settings import Settings
@@ -61,6 +62,14 @@ async def web(host: str = LOOPBACK, port: int = 8410) -> None:
     """Receive the payment provider's notices by HTTP until SIGTERM or Ctrl-C."""
     configure_logging()
     await serve(Settings(), host=host, port=port)
+
+
+@app.command("codec-server")
+@asynchronous
+async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
+    """Decode payloads for the Web UI and `temporal` until SIGTERM or Ctrl-C."""
+    configure_logging()
+    await serve_codec(Settings(), host=host, port=port)
 
 
 @app.command("client-filter")

@@ -4,7 +4,15 @@ import os
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl, PostgresDsn, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    HttpUrl,
+    PostgresDsn,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfig
 
@@ -13,6 +21,8 @@ from workflows.encryption import key_ring
 
 PREFIX = "BOX_OFFICE_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
+Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
 
 class Settings(BaseSettings):
@@ -45,6 +55,9 @@ class Settings(BaseSettings):
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     # id:base64 of AES keys, with commas between; the first encrypts. None: plaintext.
     payload_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # Where the Web UI is opened: pages that the codec server decodes for.
+    codec_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
+    codec_token: Token | None = None  # which the codec server asks for; None: it asks for none
 
     @model_validator(mode="before")
     @classmethod
@@ -59,7 +72,7 @@ class Settings(BaseSettings):
             raise ValueError(f"unknown {', '.join(unknown)}; allowed: {', '.join(sorted(known))}")
         return values
 
-    @field_validator("webhook_secrets", "payload_keys", mode="before")
+    @field_validator("webhook_secrets", "payload_keys", "codec_origins", mode="before")
     @classmethod
     def _at_commas(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value

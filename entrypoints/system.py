@@ -39,6 +39,7 @@ class Ports:
     provider: int = field(default_factory=free_port)
     smtp: int = field(default_factory=free_port)
     mail: int = field(default_factory=free_port)
+    codec: int = field(default_factory=free_port)
 
     def check(self) -> None:
         """Sees to it that nobody else listens there.
@@ -144,6 +145,10 @@ def programs(stack: Stack) -> dict[str, Program]:
     mail = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail))
     notices = f"http://{LOOPBACK}:{ports.http}/webhooks/payments"
     provider = ("--port", str(ports.provider), "--notify-url", notices)
+    codec = Program(
+        ("-m", "entrypoints.cli", "codec-server", "--port", str(ports.codec)),
+        works=lambda: listens(ports.codec),
+    )
     secret = stack.settings.webhook_secrets[0].get_secret_value()
     return {
         "mail": Program(
@@ -165,6 +170,7 @@ def programs(stack: Stack) -> dict[str, Program]:
             else {}
         ),
         "consumers": Program(("-m", "entrypoints.consumers")),
+        **({"codec": codec} if stack.settings.payload_keys else {}),
     }
 
 
@@ -197,7 +203,8 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
         parts = {"postgres": database.child}
         address = f"{LOOPBACK}:{ports.temporal}"
         if settings.process == "orchestrated":  # the choreography needs no other server
-            server = temporal_server(home, port=ports.temporal, ui_port=ports.ui)
+            codec = f"http://{LOOPBACK}:{ports.codec}" if settings.payload_keys else None
+            server = temporal_server(home, port=ports.temporal, ui_port=ports.ui, codec_url=codec)
             parts["temporal"] = (await running.enter_async_context(server)).child
             tell("temporal", address)
         settings = _settings_of(settings, ports, database)
@@ -223,6 +230,8 @@ def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settin
             "mail_url": HttpUrl(f"http://{LOOPBACK}:{ports.mail}"),
             "metrics_address": None,  # one port is not enough for several processes
             "webhook_secrets": settings.webhook_secrets or (SecretStr(token_hex()),),
+            "codec_origins": (f"http://{LOOPBACK}:{ports.ui}", f"http://localhost:{ports.ui}"),
+            "codec_token": None,  # the Web UI has none to show
         }
     )
 

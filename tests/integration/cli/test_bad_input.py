@@ -37,6 +37,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("seats", "c c"), "CONCERT: 'c c' is no id"),
     (("concert", "add", "no-such-file"), "FILE: no-such-file cannot be read: No such file"),
     (("client-filter", "a b"), "CLIENT: 'a b' is no id"),
+    (("codec-server",), "BOX_OFFICE_PAYLOAD_KEYS: the keys to decode with"),
     (("mail", "--unsent", "--client", "ann"), "--unsent: lists everybody's"),
     (("up", "--process", "magic"), "'orchestrated' or 'choreographed'"),
     (("up", "--temporal-port", "x"), "--temporal-port': Input should be a valid integer"),
@@ -49,6 +50,8 @@ VARIABLES = [
     ({"BOX_OFFICE_LATE_PAYMENT": "x"}, "BOX_OFFICE_LATE_PAYMENT: Input should be 'reinstate'"),
     ({"BOX_OFFICE_PAYLOAD_KEYS": ""}, "BOX_OFFICE_PAYLOAD_KEYS: entry 1: allowed is id:base64"),
     ({"BOX_OFFICE_PAYLOAD_KEYS": "k1:c2VjcmV0"}, "entry 1: key k1 has 6 bytes; 16, 24 or 32"),
+    ({"BOX_OFFICE_CODEC_TOKEN": "secret"}, "BOX_OFFICE_CODEC_TOKEN: Value should have at least 16"),
+    ({"BOX_OFFICE_CODEC_ORIGINS": "*"}, "BOX_OFFICE_CODEC_ORIGINS.0: String should match pattern"),
     ({"BOX_OFFICE_REMINDER_BEFORE_SECONDS": "-1"}, "greater than or equal to 0"),
 ]
 
