@@ -39,6 +39,7 @@ EVERY = 0.15  # seconds between two customers
 KILL_EVERY = 2.5
 ANSWER_WITHIN = 25.0  # seconds until a client asks again
 QUIET_WITHIN = 30.0  # seconds after the last client left
+LOOK_EVERY = 1.0  # seconds: a look reads the whole log
 EXPIRED_WITHIN = 90.0
 
 Kind = Literal["pays", "leaves", "cancels", "pays late", "pays wrongly", "pays twice", "competes"]
@@ -202,7 +203,7 @@ async def _until_quiet(side: Side) -> float:
             await _broken_promises(side)
         )
 
-    await measure.until(quiet, QUIET_WITHIN)
+    await measure.until(quiet, QUIET_WITHIN, LOOK_EVERY)
     return round(loop.time() - began, 1)
 
 
