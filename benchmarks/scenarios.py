@@ -59,7 +59,7 @@ class Sizes:
     down: float
     faults: int
     kills: int
-    patience: int  # how often a client asks the same
+    patience: int  # times 25 s: for how long a client asks the same
 
 
 FULL = Sizes(
