@@ -5,13 +5,17 @@ The views and the process starter; or, if that is the process, the whole choreog
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
+
+import asyncpg
 
 from entrypoints.choreographed import Choreography
 from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.telemetry import configure_logging
 from entrypoints.wiring import BoxOffice, box_office
+from eventstore.consumer import Consumer
 
 FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead
 
@@ -19,17 +23,21 @@ FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is
 async def main() -> None:
     configure_logging()
     settings = Settings()
-    async with box_office(settings) as parts:
-        await consume(settings, parts)
-    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
-
-
-async def consume(settings: Settings, parts: BoxOffice) -> None:
-    """All that this deployment's process needs of the log, until a signal; events are finished."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    consumers = await members(settings, parts)
+    async with box_office(settings) as parts:
+        await consume(settings, parts, await members(settings, parts), stopping)
+    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
+
+
+async def consume(
+    settings: Settings,
+    parts: BoxOffice,
+    consumers: Sequence[Consumer[asyncpg.Connection]],
+    stopping: asyncio.Event,
+) -> None:
+    """All that this deployment's process needs of the log; events in hand are finished."""
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(each.run()) for each in consumers]
         sweeping = group.create_task(_sweep(settings, parts))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from entrypoints.consumers import consume
+from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office, connect_temporal, worker
 from ticketing.ids import BookingId, ConcertId
@@ -49,7 +50,7 @@ async def main() -> None:
         reservations = cast(Any, KilledOnceSeatsAreHeld(opened.reservations))
         parts = replace(opened, reservations=reservations)
         if settings.process == "choreographed":
-            await consume(settings, parts)
+            await consume(settings, parts, await members(settings, parts), asyncio.Event())
             return
         async with worker(await connect_temporal(settings), settings, parts):
             await asyncio.Event().wait()
