@@ -33,7 +33,13 @@ from ticketing.process import CancelAnswer, Decision, ProcessTerms
 from ticketing.reservations.api import Refusal, Reserved, denial_reason
 from ticketing.seats import Ticket
 from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, RESERVATION
-from workflows.messages import BookingOutcome, BookingProgress, CancelRequest, Settled
+from workflows.messages import (
+    BookingOutcome,
+    BookingProgress,
+    CancelRequest,
+    PlaceRequest,
+    Settled,
+)
 from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update, waits
 
 ATTEMPT = 1  # of the reservation; a late payment's reinstatement makes another
@@ -52,7 +58,7 @@ C = TypeVar("C", bound=BookingCommand)
 @workflow.defn
 class BookingWorkflow:
     @workflow.init
-    def __init__(self, request: PlaceBooking) -> None:
+    def __init__(self, request: PlaceRequest) -> None:
         self._request = request
         self._waiting_for = "its place in the log"
         self._total: Money | None = None
@@ -63,7 +69,7 @@ class BookingWorkflow:
         self._outcome: BookingOutcome | None = None
 
     @workflow.run
-    async def run(self, request: PlaceBooking) -> BookingOutcome:
+    async def run(self, request: PlaceRequest) -> BookingOutcome:
         """From the request to the end of the booking."""
         booking = asyncio.create_task(self._book(request))
         try:

@@ -34,7 +34,7 @@ from ticketing.process import REFUND_REASONS, PaymentOutcome, ProcessTerms, pati
 from ticketing.reservations.api import Reserved
 from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, REFUND, RESERVATION
 from workflows.booking import ATTEMPT, BookingWorkflow
-from workflows.messages import Settled
+from workflows.messages import PaymentRequest, Settled
 from workflows.web_ui import ended, waits
 
 PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about as long
@@ -48,12 +48,12 @@ A = TypeVar("A")
 @workflow.defn
 class PaymentWorkflow:
     @workflow.init
-    def __init__(self, payment: ReceivePayment) -> None:
+    def __init__(self, payment: PaymentRequest) -> None:
         self._payment = payment
         self._booking_process = booking_stream(payment.booking_id)
 
     @workflow.run
-    async def run(self, payment: ReceivePayment) -> PaymentOutcome:
+    async def run(self, payment: PaymentRequest) -> PaymentOutcome:
         """From the money's arrival to its use or its return."""
         work = asyncio.create_task(self._settle(payment))
         while True:
