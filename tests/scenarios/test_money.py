@@ -300,6 +300,7 @@ async def test_h21_a_chargeback_is_found_and_frees_no_seat(twin: Twin) -> None:
 
     (finding,) = await twin.verify()
     assert (finding.check, finding.payment_ids) == ("provider_differs", ("p1",))
+    assert finding.events[-2:] == ("payment-p1 1 PaymentReceived", "payment-p1 2 PaymentApplied")
     assert await twin.held("b1") == 1
 
 

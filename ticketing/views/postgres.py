@@ -127,6 +127,7 @@ SELECT booking_id, client_id, concert_id, seats, tickets, total, status, reason,
  WHERE b.version < excluded.version
 """
 
+CLEAR_SECONDS = 600.0  # for a million rows 5 s, the pool's patience, may not be enough
 CLEAR = "DELETE FROM views.booking"  # not TRUNCATE, which would keep readers waiting
 
 # $1 payment
@@ -230,7 +231,7 @@ class PostgresBookingViews:
 
     async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
         """Forget everything, for a rebuild in the same transaction as the checkpoints' reset."""
-        await tx.execute(CLEAR)
+        await tx.execute(CLEAR, timeout=CLEAR_SECONDS)
 
 
 class PostgresPaymentViews:
@@ -262,7 +263,7 @@ class PostgresPaymentViews:
 
     async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
         """As `PostgresBookingViews.clear`."""
-        await tx.execute(CLEAR_PAYMENTS)
+        await tx.execute(CLEAR_PAYMENTS, timeout=CLEAR_SECONDS)
 
 
 def _payment_view(row: Record) -> PaymentView:
