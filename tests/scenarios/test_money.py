@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.scenarios.conftest import FREE, HOLD, PRICE, Twin, place
+from tests.scenarios.conftest import CONCERT, FREE, HOLD, PRICE, Twin, on_sale, place
 from ticketing.ids import BookingId
 from ticketing.money import Money
 
-LESS = Money(amount_minor=400, currency="EUR")
+LESS, DEARER = Money(amount_minor=400, currency="EUR"), Money(amount_minor=900, currency="EUR")
 DOLLARS = Money(amount_minor=500, currency="USD")
 MINUTE = timedelta(minutes=1)
 
@@ -73,11 +73,13 @@ async def test_h2_money_paid_in_time_and_delivered_after_the_expiry_is_late_mone
 
 async def test_h3_late_money_gets_free_seats_back_at_the_first_price(twin: Twin) -> None:
     await expired(twin, "b1", "1-1", "1-2")
+    await twin.parts.reservations.add_concert(on_sale(CONCERT, DEARER, HOLD))
 
     outcome = await twin.pay("b1", amount=Money(amount_minor=1000, currency="EUR"))
 
     assert (outcome.status, outcome.reinstated) == ("applied", True)
-    assert (await twin.booking("b1")).status == "settled"
+    booking = await twin.booking("b1")
+    assert (booking.status, {each.price for each in booking.tickets}) == ("settled", {PRICE})
     assert await twin.held("b1") == 2
     assert await twin.verify() == ()
 
