@@ -123,6 +123,7 @@ def exit_code(command: Callable[[], object], *, as_json: bool, debug: bool = Fal
 
 def failure(error: Exception) -> CommandFailed:
     """What a person is told of an error. No password or secret is in it."""
+    error = _cause(error)
     match error:
         case CommandFailed():
             return error
@@ -148,6 +149,11 @@ def failure(error: Exception) -> CommandFailed:
             hint = "`--debug` shows where; the logs of `box-office up` are in its data directory"
             message = f"{type(error).__name__}: {error}. This is a defect; {hint}"
             return CommandFailed(DEFECT, type(error).__name__, message, {})
+
+
+def _cause(error: Exception) -> Exception:
+    """What ended a task group, if one ended."""
+    return _cause(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def unreachable(server: str, address: str, why: str) -> CommandFailed:

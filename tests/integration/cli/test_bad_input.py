@@ -22,6 +22,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     ((*PLACE, "--id", "x" * 65), "is no id"),
     (("place", "--concert", "c", "--client", "", "--seat", "1-1"), "--client: '' is no id"),
     (("pay", "b1", "--amount", "-1"), "--amount': Input should be greater than or equal to 0"),
+    (("pay", "b1", "--amount", str(2**63)), "--amount': Input should be less than or equal to"),
     (("pay", "b1", "--amount", "ten"), "--amount': Input should be a valid integer"),
     (("pay", "b1", "--payment-id", "?"), "'?' is no id"),
     (("cancel", "b1"), "Missing option '--reason'"),
@@ -39,6 +40,8 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("client-filter", "a b"), "CLIENT: 'a b' is no id"),
     (("codec-server",), "BOX_OFFICE_PAYLOAD_KEYS: the keys to decode with"),
     (("mail", "--unsent", "--client", "ann"), "--unsent: lists everybody's"),
+    (("mail", "--client", "a b"), "--client: 'a b' is no id"),
+    (("mail", "--booking", "/"), "--booking: '/' is no id"),
     (("up", "--process", "magic"), "'orchestrated' or 'choreographed'"),
     (("up", "--temporal-port", "x"), "--temporal-port': Input should be a valid integer"),
     (("dead-letters", "nope"), "No such command 'nope'"),
@@ -125,6 +128,8 @@ ASK_POSTGRES = [
     ("rebuild-views",),
     ("lag",),
     ("dead-letters", "list"),
+    ("consumers",),
+    ("mail", "--unsent"),
 ]
 
 
@@ -136,17 +141,28 @@ async def test_without_postgres_the_server_is_named_and_its_password_is_not(
     url = f"postgresql://box_office:pass-word@127.0.0.1:{port}/box_office"
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", url)
 
-    ran = await run(*arguments, "--json")
+    ran = await run(*arguments)
 
-    assert ran.exit_code == 5, ran
+    assert (ran.exit_code, ran.stdout) == (5, ""), ran
+    assert ran.stderr.startswith(f"Postgres at 127.0.0.1:{port}/box_office is unreachable")
+    assert "Start it with `box-office up`. Nothing was lost" in ran.stderr
+    assert "pass-word" not in ran.stderr
+
+
+async def test_a_failure_as_json_is_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+
+    ran = await run("lag", "--json")
+
     told = json.loads(ran.stdout)["error"]
-    assert (told["server"], told["address"]) == ("Postgres", f"127.0.0.1:{port}/box_office")
-    assert "Start it with `box-office up`. Nothing was lost" in told["message"]
-    assert "pass-word" not in ran.stdout + ran.stderr
+    assert (ran.exit_code, told["type"], told["server"]) == (5, "Unreachable", "Postgres")
+    assert told["address"] == "127.0.0.1:1/nothing"
 
 
 @pytest.mark.parametrize(
-    "arguments", [PLACE, ("cancel", "b1", "--reason", "ill"), ("restart-processes",)]
+    "arguments",
+    [PLACE, ("cancel", "b1", "--reason", "ill"), ("restart-processes",), ("consumers",)],
+    ids=lambda each: each[0],
 )
 async def test_without_temporal_the_server_is_named(
     servers: Settings, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]

@@ -71,6 +71,8 @@ async def test_the_same_command_with_the_same_id_is_safe_to_repeat(office: BoxOf
     assert await run(*placing) == await run(*placing)
     paying = ("pay", "b1", "--payment-id", "p1")
     assert await run(*paying) == await run(*paying)
+    other = await run(*paying, "--amount", "1")
+    assert other == Ran(3, "", "p1 is another payment; for a new one leave out --payment-id\n")
 
 
 async def test_what_is_refused_says_so_with_exit_code_3(office: BoxOffice) -> None:
@@ -96,6 +98,7 @@ async def test_what_is_not_there_is_exit_code_4(office: BoxOffice) -> None:
         ("pay", "nobody"),
         ("cancel", "nobody", "--reason", "ill"),
         ("seats", "nobody"),
+        ("list", "--client", "ann", "--before", "nobody"),
     ):
         assert (await error(4, *command))["id"] == "nobody"
 
@@ -117,8 +120,10 @@ async def test_a_list_has_pages_and_shows_money_that_is_on_its_way_back(
 
     denied = (await run("list", "--concert", "concertA", "--status", "denied")).stdout
     assert "p2 5.00 EUR refund_requested: booking_denied" in denied
+    assert "p2 5.00 EUR refund_requested: booking_denied" in (await run("show", "b2")).stdout
     [finding] = (await error(6, "verify"))["findings"]
-    assert "p2" in finding
+    assert finding.startswith("payment_open: booking b2, payment p2: the refund is requested")
+    assert "payment-p2 2 PaymentRefundRequested" in finding
     await provider.plan()
 
 
