@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from temporalio.exceptions import ApplicationError
 from typing_extensions import TypeAliasType
 
@@ -12,7 +12,7 @@ from ticketing.booking.state import BookingStatus
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import ReceivePayment
 from ticketing.process import Decision
-from ticketing.value import Value
+from ticketing.value import ShortText, Value
 
 
 def _fail_visibly(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -39,7 +39,7 @@ PaymentRequest = TypeAliasType(
 
 
 class CancelRequest(Value):
-    reason: str = Field(min_length=1, max_length=200)
+    reason: ShortText
     cancelled_by: CancelledBy = "client"
 
 

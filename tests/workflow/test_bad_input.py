@@ -17,15 +17,22 @@ WRONG: list[tuple[str, Mapping[str, Any], str]] = [
     ("BookingWorkflow", {"booking_id": "x" * 65}, "booking_id: String should match pattern"),
     ("BookingWorkflow", {"client_id": ""}, "client_id: String should match pattern"),
     ("BookingWorkflow", {"seats": [{"row": 0, "number": 1}]}, "seats.0.row: Input should be"),
+    ("BookingWorkflow", {"seats": [{"row": 1, "number": 2**31}]}, "seats.0.number: Input should"),
     ("BookingWorkflow", {"vip": True}, "vip: Extra inputs are not permitted"),
     ("PaymentWorkflow", {"payment_id": "a/b"}, "payment_id: String should match pattern"),
     ("PaymentWorkflow", {"amount": {"amount_minor": -1, "currency": "EUR"}}, "amount.amount_minor"),
+    (
+        "PaymentWorkflow",
+        {"amount": {"amount_minor": 2**63, "currency": "EUR"}},
+        "amount.amount_minor",
+    ),
 ]
 BAD_CANCELS: list[list[Any]] = [
     [],
     [None],
     ["ill"],
     [{"reason": ""}],
+    [{"reason": "NUL \0 is kept by no database"}],
     [{"reason": "ill", "cancelled_by": "nobody"}],
     [{"reason": "ill"}, "twice"],
 ]
