@@ -136,7 +136,7 @@ async def test_h33_without_an_answer_in_time_a_booking_is_denied_and_holds_nothi
     assert await twin.all_quiet() == ()
 
 
-async def test_fault_3_a_cancel_during_the_reservation_leaks_no_seat(twin: Twin) -> None:
+async def test_fault_3_h39_a_cancel_during_the_reservation_leaks_no_seat(twin: Twin) -> None:
     placing = asyncio.create_task(twin.process.place(place(SLOW, "1-1")))
     await twin.gate.reached.wait()
 

@@ -27,6 +27,7 @@ def worker_process(
     stage: Stage,
     client: Client,
     program: Sequence[str | Path] = (ROOT / "worker.py",),
+    **more: str,
 ) -> AbstractAsyncContextManager[Child]:
     """The real program, or another, on this test's servers."""
     return child(
@@ -38,6 +39,7 @@ def worker_process(
             "BOX_OFFICE_TASK_QUEUE": stage.settings.task_queue,
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
             "TEMPORAL_NAMESPACE": client.namespace,
+            **more,
         },
     )
 
