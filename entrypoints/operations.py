@@ -21,6 +21,7 @@ from entrypoints.wiring import (
     open_payments,
     rebuild_views,
     unended_bookings,
+    untold_payments,
     verify_all,
 )
 from workflows.client import start_booking, start_payment
@@ -105,7 +106,10 @@ async def rebuild(as_json: Json = False) -> None:
 @app.command("restart-processes")
 @asynchronous
 async def restart_processes(as_json: Json = False) -> None:
-    """Start a process for each booking and payment that has not ended; running ones stay."""
+    """Start a process for each booking and payment that has not ended; running ones stay.
+
+    Also for money that the provider took and did not tell us of.
+    """
     settings = Settings()
     if settings.process == "choreographed":  # two drivers of one deployment would be too many
         raise answers.CommandFailed(
@@ -121,9 +125,10 @@ async def restart_processes(as_json: Json = False) -> None:
         for placed in await unended_bookings(parts):
             await start_booking(client, settings.task_queue, placed)
             bookings.append(placed.booking_id)
-        for received in await open_payments(parts):
-            await start_payment(client, settings.task_queue, received, again=True)
-            payments.append(received.payment_id)
+        for find in (open_payments, untold_payments):  # the latter needs the provider, so last
+            for received in await find(parts):
+                await start_payment(client, settings.task_queue, received, again=True)
+                payments.append(received.payment_id)
     text = f"{len(bookings)} bookings and {len(payments)} payments have a process"
     answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
 

@@ -294,6 +294,21 @@ async def open_payments(parts: BoxOffice) -> list[ReceivePayment]:
     ]
 
 
+async def untold_payments(parts: BoxOffice) -> list[ReceivePayment]:
+    """What the provider took and still has, and no notice of it has come, as its ledger tells it.
+
+    Raises:
+        TransientError: the ledger cannot be read.
+    """
+    ledger = await parts.provider.ledger()
+    known = await verification.known_payments(parts.pool)
+    return [
+        each.received()
+        for each in ledger
+        if each.payment_id not in known and each.refund_ref is None
+    ]
+
+
 async def verify_all(parts: BoxOffice) -> list[str]:
     """Every broken promise of the log, of the business and towards the provider, a line each.
 

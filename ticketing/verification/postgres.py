@@ -198,6 +198,12 @@ async def open_payments(pool: Pool) -> tuple[PaymentId, ...]:
     return tuple(row["payment_id"] for row in rows)
 
 
+async def known_payments(pool: Pool) -> frozenset[PaymentId]:
+    """Every payment in the log, whatever became of it."""
+    rows = await pool.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
+    return frozenset(row["payment_id"] for row in rows)
+
+
 async def verify_provider(pool: Pool, ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
     """Where the provider's ledger and ours disagree. Read the ledger first: ours may be ahead."""
     async with _snapshot(pool) as connection:

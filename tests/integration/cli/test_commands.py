@@ -16,8 +16,11 @@ from entrypoints.wiring import BoxOffice, worker
 from tests.clock import Clock
 from tests.provider import Provider
 from tests.terminal import Ran, run
+from tests.workflow.conftest import PRICE
 from ticketing.booking.commands import ExpireBooking
-from ticketing.ids import BookingId
+from ticketing.ids import BookingId, PaymentId
+from ticketing.payments.api import CaptureRequest
+from workflows.client import booking_process
 
 ROOT = Path(__file__).parents[3]
 EXPIRE = ExpireBooking(booking_id=BookingId("b1"))
@@ -136,6 +139,26 @@ async def test_operators_see_and_repair(office: BoxOffice) -> None:
     lag = await answer("lag")
     assert lag.keys() >= {"BookingViewProjection", "booking-process-starter"}
     assert (await run("concert", "list")).stdout.startswith("concertA")
+
+
+async def test_money_whose_notice_was_lost_is_found_and_used(
+    office: BoxOffice, client: Client
+) -> None:
+    await run("place", *A_SEAT, "--id", "b1")
+    await office.provider.capture(
+        CaptureRequest(
+            payment_id=PaymentId("p1"), booking_id=BookingId("b1"), payer="ann", amount=PRICE
+        )
+    )
+    [finding] = (await error(6, "verify"))["findings"]
+    assert "payment p1: 5.00 EUR captured, and not received here" in finding
+
+    assert await answer("restart-processes") == {"bookings": ["b1"], "payments": ["p1"]}
+
+    assert (await booking_process(client, BookingId("b1")).result()).status == "settled"
+    await client.get_workflow_handle("payment-p1").result()
+    assert (await run("verify")).exit_code == 0
+    assert await answer("restart-processes") == {"bookings": [], "payments": []}
 
 
 async def test_a_parked_event_is_listed_and_retried(
