@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.children import StackError
-from entrypoints.settings import PREFIX, Settings, temporal_address
+from entrypoints.settings import PREFIX, TEMPORAL_PREFIX, Settings, WorkerVersion, temporal_address
 from entrypoints.wiring import TemporalUnreachable
 from ticketing.errors import TransientError
 from ticketing.process import NoAnswerError
@@ -180,7 +180,8 @@ def _invalid(error: ValidationError | UnknownKeyError) -> CommandFailed:
         return CommandFailed(BAD_INPUT, "BadInput", message, {"field": place})
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    if error.title == Settings.__name__:
-        place = f"{PREFIX}{place.upper()}" if place else "settings"
+    prefix = {Settings.__name__: PREFIX, WorkerVersion.__name__: TEMPORAL_PREFIX}.get(error.title)
+    if prefix:
+        place = f"{prefix}{place.upper()}" if place else "settings"
     message = f"{place}: {first['msg'].removeprefix('Value error, ')}"
     return CommandFailed(BAD_INPUT, "BadInput", message, {"field": place})

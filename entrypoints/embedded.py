@@ -55,6 +55,12 @@ ONE_PARTITION = (  # four let some tasks overtake others: the slowest took three
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
 )
+VERSIONS = (  # what the server knows of them is fresh in seconds, not in minutes
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod=3",
+    "matching.wv.VersionDrainageStatusRefreshInterval=2",
+    # a process whose workflow task fails is found by the search attribute TemporalReportedProblems
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=1",
+)
 FOR_TESTS = (
     "frontend.WorkflowTimeSkippingEnabled=true",  # lets a client move a workflow's clock
     'history.timerProcessorMaxTimeShift="10ms"',  # the default makes each skip last a second
@@ -158,7 +164,7 @@ async def temporal_server(
         *(("--ui-codec-endpoint", codec_url) if codec_url else ()),
         *(_kept_in(home.directory / "temporal.db") if durable else ()),
         *_each("--search-attribute", SEARCH_ATTRIBUTES),
-        *_each("--dynamic-config-value", ONE_PARTITION),
+        *_each("--dynamic-config-value", (*ONE_PARTITION, *VERSIONS)),
         *_each("--dynamic-config-value", () if durable else FOR_TESTS),
     )
     async with child(home, "temporal", command) as started:

@@ -1,8 +1,11 @@
 """Every setting, its unit and its default. Temporal's own come from `TEMPORAL_*` variables."""
 
 import os
+import shutil
+import subprocess
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -10,6 +13,7 @@ from pydantic import (
     PostgresDsn,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -20,9 +24,11 @@ from ticketing.process import LatePayment
 from workflows.encryption import key_ring
 
 PREFIX = "BOX_OFFICE_"
+TEMPORAL_PREFIX = "TEMPORAL_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
 Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
+CHECKOUT = Path(__file__).parents[1]
 
 
 class Settings(BaseSettings):
@@ -89,6 +95,49 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.client_patience_seconds)
 
 
+class WorkerVersion(BaseSettings):
+    """Which version of which deployment a worker is. Without a deployment it is unversioned."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=TEMPORAL_PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+    )
+
+    deployment_name: str | None = Field(default=None, max_length=200)
+    worker_build_id: str = Field(
+        default_factory=lambda given: _described() if given.get("deployment_name") else "",
+        max_length=200,
+    )
+
+    @field_validator("deployment_name", "worker_build_id")
+    @classmethod
+    def _can_be_written(cls, value: str | None, field: ValidationInfo) -> str | None:
+        """Temporal joins the two with one of these, and quotes them in its query language."""
+        forbidden = (*" :'\"", *("." if field.field_name == "deployment_name" else ""))
+        if value and any(each in value for each in forbidden):
+            raise ValueError(f"{value!r} contains one of {' '.join(map(repr, forbidden))}")
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_build_id(self) -> Self:
+        if self.deployment_name and not self.worker_build_id:
+            raise ValueError("TEMPORAL_WORKER_BUILD_ID is needed: this is no git checkout")
+        return self
+
+
 def temporal_address() -> str:
     """Where `TEMPORAL_*` leads."""
     return ClientConfig.load_client_connect_config().get("target_host", TEMPORAL_ADDRESS)
+
+
+def _described() -> str:
+    """What git calls the code; empty where there is no checkout."""
+    git = shutil.which("git")
+    if not git or not (CHECKOUT / ".git").exists():
+        return ""
+    command = (git, "-C", CHECKOUT, "describe", "--always", "--dirty")
+    described = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    return described.stdout.strip()

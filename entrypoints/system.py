@@ -93,6 +93,7 @@ class Stack:
             "TEMPORAL_ADDRESS": f"{LOOPBACK}:{self.ports.temporal}",
             "TEMPORAL_NAMESPACE": self.client.namespace,
             "TEMPORAL_CONFIG_FILE": os.devnull,  # a developer's profile may lead to the cloud
+            "TEMPORAL_DEPLOYMENT_NAME": None,  # workers are unversioned
         }
 
     @property

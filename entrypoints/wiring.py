@@ -1,7 +1,7 @@
 """What is plugged where: settings to pool, stores, handlers, activities and worker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,10 +13,11 @@ from uuid import UUID
 import asyncpg
 from aiohttp import ClientSession
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.bookings import BookingActivities
@@ -26,7 +27,7 @@ from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
 from entrypoints.http.receiver import NoticeReceiver
-from entrypoints.settings import Settings, temporal_address
+from entrypoints.settings import Settings, WorkerVersion, temporal_address
 from eventstore.api import Bell, EventStore, StoredEvent
 from eventstore.codec import Codec
 from eventstore.consumer import Consumer, Subscription
@@ -161,38 +162,61 @@ async def connect_temporal(settings: Settings) -> Client:
         raise TemporalUnreachable(temporal_address()) from error
 
 
-def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
-    """A worker that runs both processes and all their activities."""
-    bookings = BookingActivities(parts.bookings)
-    payments = PaymentActivities(parts.payments)
-    reservations = ReservationActivities(parts.reservations)
+def worker(
+    client: Client,
+    settings: Settings,
+    parts: BoxOffice,
+    *,
+    version: WorkerVersion | None = None,
+    workflows: Sequence[type] = WORKFLOWS,
+) -> Worker:
+    """A worker that runs both processes and all their activities; unversioned by default."""
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=WORKFLOWS,
-        activities=[
-            TermsActivities(terms(settings)).process_terms,
-            bookings.place_booking,
-            bookings.confirm_booking,
-            bookings.deny_booking,
-            bookings.cancel_booking,
-            bookings.expire_booking,
-            bookings.pay_booking,
-            bookings.reinstate_booking,
-            bookings.read_booking,
-            payments.receive_payment,
-            payments.apply_payment,
-            payments.request_refund,
-            payments.record_refund,
-            ProviderActivities(parts.provider).refund_payment,
-            reservations.reserve_seats,
-            reservations.release_seats,
-            NotificationActivities(parts.notifier).notify_client,
-        ],
+        workflows=workflows,
+        deployment_config=_pinned(version),
+        activities=_activities(settings, parts),
         workflow_runner=workflow_runner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         graceful_shutdown_timeout=SHUTDOWN,
+    )
+
+
+def _activities(settings: Settings, parts: BoxOffice) -> list[Callable[..., object]]:
+    bookings = BookingActivities(parts.bookings)
+    payments = PaymentActivities(parts.payments)
+    reservations = ReservationActivities(parts.reservations)
+    return [
+        TermsActivities(terms(settings)).process_terms,
+        bookings.place_booking,
+        bookings.confirm_booking,
+        bookings.deny_booking,
+        bookings.cancel_booking,
+        bookings.expire_booking,
+        bookings.pay_booking,
+        bookings.reinstate_booking,
+        bookings.read_booking,
+        payments.receive_payment,
+        payments.apply_payment,
+        payments.request_refund,
+        payments.record_refund,
+        ProviderActivities(parts.provider).refund_payment,
+        reservations.reserve_seats,
+        reservations.release_seats,
+        NotificationActivities(parts.notifier).notify_client,
+    ]
+
+
+def _pinned(version: WorkerVersion | None) -> WorkerDeploymentConfig | None:
+    """A process ends on the version that it began on (docs/decisions/0012)."""
+    if version is None or version.deployment_name is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(version.deployment_name, version.worker_build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
     )
 
 
