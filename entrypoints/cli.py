@@ -19,11 +19,20 @@ from entrypoints import (
     local,
     mail_command,
     operations,
+    replay_command,
 )
 from entrypoints.telemetry import configure_logging
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
-for part in (local, concert_commands, booking_commands, mail_command, operations):
+PARTS = (
+    local,
+    concert_commands,
+    booking_commands,
+    mail_command,
+    operations,
+    replay_command,
+)
+for part in PARTS:
     app.add_typer(part.app)
 
 

@@ -1,5 +1,7 @@
 """What people type, checked at the door: each mistake names its field and what is allowed."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +15,8 @@ from ticketing.reservations.api import Concert
 from ticketing.seats import Seat
 
 STATUSES = get_args(BookingStatus)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DURATION = re.compile(r"(?P<number>[1-9]\d{0,3})(?P<unit>[smhd])")
 
 
 def booking_id(text: str, field: str = "BOOKING") -> BookingId:
@@ -44,6 +48,15 @@ def status(text: str | None) -> BookingStatus | None:
     except ValidationError:
         answers.bad_input("--status", f"{text!r} is none of {', '.join(STATUSES)}")
     return checked
+
+
+def duration(text: str, field: str) -> timedelta:
+    match = DURATION.fullmatch(text)
+    if not match:
+        answers.bad_input(
+            field, f"{text!r} is no duration: 1 to 9999 and s, m, h or d, as 90s, 30m, 12h, 7d"
+        )
+    return timedelta(**{UNITS[match["unit"]]: int(match["number"])})
 
 
 def concerts(file: Path) -> tuple[Concert, ...]:

@@ -1,0 +1,73 @@
+"""The other versions of the deploy drill: 2 takes one more step than today's code, 3 is broken.
+
+Nothing but workflow code, because the sandbox imports this module for every process.
+"""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.bookings import BookingActivities
+from ticketing.booking.commands import PlaceBooking
+from ticketing.payment.commands import ReceivePayment
+from ticketing.process import PaymentOutcome
+from ticketing.reservations.api import Refusal, Reserved
+from workflows.activity_options import ENTITY_COMMAND
+from workflows.booking import BookingWorkflow
+from workflows.messages import BookingOutcome
+from workflows.payment import PaymentWorkflow
+
+
+@workflow.defn(name="BookingWorkflow")
+class LooksTwice(BookingWorkflow):
+    """Reads the booking from the log before it reserves: no history of today's code replays."""
+
+    @workflow.init
+    def __init__(self, request: PlaceBooking) -> None:
+        super().__init__(request)
+
+    @workflow.run
+    async def run(self, request: PlaceBooking) -> BookingOutcome:
+        return await super().run(request)
+
+    async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
+        await workflow.execute_local_activity_method(
+            BookingActivities.read_booking, self._request.booking_id, **ENTITY_COMMAND
+        )
+        return await super()._reserve(within)
+
+
+@workflow.defn(name="BookingWorkflow")
+class FailsAtOnce(BookingWorkflow):
+    """Its first workflow task fails, so it is pinned to no version."""
+
+    @workflow.init
+    def __init__(self, request: PlaceBooking) -> None:
+        super().__init__(request)
+
+    @workflow.run
+    async def run(self, request: PlaceBooking) -> BookingOutcome:
+        raise RuntimeError("version 3 cannot begin a booking")
+
+
+@workflow.defn(name="PaymentWorkflow")
+class FailsHalfWay(PaymentWorkflow):
+    """Its second workflow task fails: by then it is pinned."""
+
+    @workflow.init
+    def __init__(self, payment: ReceivePayment) -> None:
+        super().__init__(payment)
+
+    @workflow.run
+    async def run(self, payment: ReceivePayment) -> PaymentOutcome:
+        return await super().run(payment)
+
+    async def _tell_booking_process(self) -> None:
+        await super()._tell_booking_process()
+        raise RuntimeError("version 3 cannot end a payment")
+
+
+VERSIONS: dict[str, tuple[type, ...]] = {
+    "2": (LooksTwice, PaymentWorkflow),
+    "3": (FailsAtOnce, FailsHalfWay),
+}
