@@ -16,6 +16,7 @@ from entrypoints import (
     answers,
     booking_commands,
     concert_commands,
+    deployment_commands,
     local,
     mail_command,
     operations,
@@ -30,6 +31,7 @@ PARTS = (
     booking_commands,
     mail_command,
     operations,
+    deployment_commands,
     replay_command,
 )
 for part in PARTS:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -29,7 +30,7 @@ from ticketing.payment.commands import ReceivePayment
 from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
 from workflows.booking import BookingWorkflow
 from workflows.encryption import pseudonym
-from workflows.messages import BookingOutcome, CancelRequest
+from workflows.messages import BookingOutcome, BookingProgress, CancelRequest
 from workflows.payment import PaymentWorkflow
 from workflows.web_ui import booking_texts, payment_texts
 
@@ -90,7 +91,7 @@ class OrchestratedBookingProcess:
     async def _existing(self, request: PlaceBooking) -> Decision:
         """The answer of a process that was started before, perhaps not by this request."""
         handle = self._booking(request.booking_id)
-        progress = await handle.query(BookingWorkflow.status, rpc_timeout=self._patience)
+        progress = await self._progress(handle)
         if progress.outcome and progress.outcome.status == "rejected":
             # nothing was booked then, so this id is free for a corrected request
             return await self._start_and_decide(request, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
@@ -104,6 +105,25 @@ class OrchestratedBookingProcess:
             return await handle.execute_update(BookingWorkflow.decision, rpc_timeout=self._patience)
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
+
+    async def _progress(
+        self, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
+    ) -> BookingProgress:
+        try:
+            return await handle.query(BookingWorkflow.status, rpc_timeout=self._patience)
+        except RPCError as error:
+            if (await handle.describe()).status is not WorkflowExecutionStatus.COMPLETED:
+                raise NoAnswerError(f"nobody answers for {handle.id}") from error
+        # the workers of its version are gone, as they may be: its history tells the same
+        started = await anext(handle.fetch_history_events(page_size=1))
+        (request,) = await self._client.data_converter.decode(
+            started.workflow_execution_started_event_attributes.input.payloads, [PlaceBooking]
+        )
+        outcome = await handle.result()
+        decision = Decision(**outcome.model_dump()) if outcome.status != "rejected" else None
+        return BookingProgress(
+            request=request, waiting_for="nothing", decision=decision, outcome=outcome
+        )
 
     async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
         """Hand in money that arrived and wait for what became of it.

@@ -45,6 +45,17 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("up", "--process", "magic"), "'orchestrated' or 'choreographed'"),
     (("up", "--temporal-port", "x"), "--temporal-port': Input should be a valid integer"),
     (("dead-letters", "nope"), "No such command 'nope'"),
+    (("deployment", "status"), "--deployment: give one with --deployment, or set TEMPORAL_"),
+    (
+        ("deployment", "drain", "1", "--deployment", "a.b"),
+        "TEMPORAL_DEPLOYMENT_NAME: 'a.b' contains one of",
+    ),
+    (("deployment", "ramp", "1"), "Missing option '--percentage'"),
+    (("deployment", "ramp", "1", "--percentage", "101"), "should be less than or equal to 100"),
+    (("replay",), "Missing option '--since'"),
+    (("replay", "--since", "soon"), "--since: 'soon' is no duration: 1 to 9999 and s, m, h or d"),
+    (("replay", "--since", "0d"), "--since: '0d' is no duration"),
+    (("replay", "--since", "99999d"), "--since: '99999d' is no duration"),
 ]
 VARIABLES = [
     ({"BOX_OFFICE_TYPO": "1"}, "unknown BOX_OFFICE_TYPO; allowed: BOX_OFFICE_CLIENT_PATIENCE"),
@@ -64,6 +75,7 @@ async def test_a_mistake_is_named_with_exit_code_2(
     arguments: Sequence[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.delenv("TEMPORAL_DEPLOYMENT_NAME", raising=False)
 
     as_text = await run(*arguments)
     as_json = await run(*arguments, "--json") if arguments[0] != "up" else None
@@ -161,7 +173,14 @@ async def test_a_failure_as_json_is_one_document(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     "arguments",
-    [PLACE, ("cancel", "b1", "--reason", "ill"), ("restart-processes",), ("consumers",)],
+    [
+        PLACE,
+        ("cancel", "b1", "--reason", "ill"),
+        ("restart-processes",),
+        ("consumers",),
+        ("replay", "--since", "1d"),
+        ("deployment", "status", "--deployment", "tickets"),
+    ],
     ids=lambda each: each[0],
 )
 async def test_without_temporal_the_server_is_named(

@@ -1,0 +1,258 @@
+"""`box-office deployment` on the real server, with workers of several versions."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import VersioningBehavior
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from entrypoints.drill_workflows import VERSIONS
+from entrypoints.settings import Settings, WorkerVersion
+from entrypoints.wiring import WORKFLOWS, BoxOffice, worker
+from tests.terminal import run
+from tests.workflow.conftest import PATIENCE, place
+from ticketing.booking.rejections import BookingAlreadyExists
+from ticketing.ids import BookingId
+from ticketing.notifications.api import Notification
+from ticketing.notifications.postgres import PostgresNotifier
+from workflows.client import OrchestratedBookingProcess, booking_process, start_booking
+
+NAME = "tickets"
+B1, B2 = BookingId("b1"), BookingId("b2")
+OTHER_CODE, BROKEN_CODE = VERSIONS["2"], VERSIONS["3"]
+
+
+class Office:
+    """Workers of versions on the test's servers, and their clients."""
+
+    def __init__(self, client: Client, settings: Settings, parts: BoxOffice) -> None:
+        self.client, self.settings, self.parts = client, settings, parts
+        self.process = OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE)
+
+    def worker(
+        self, build_id: str, workflows: Sequence[type] = WORKFLOWS
+    ) -> AbstractAsyncContextManager[Worker]:
+        version = WorkerVersion(deployment_name=NAME, worker_build_id=build_id)
+        return worker(self.client, self.settings, self.parts, version=version, workflows=workflows)
+
+    async def place(self, booking_id: BookingId, seat: str) -> None:
+        assert (await self.process.place(place(booking_id, seat))).status == "confirmed"
+
+    async def version_of(self, booking_id: BookingId) -> tuple[str, str]:
+        """The behaviour and the build id that a process is bound to."""
+        described = await booking_process(self.client, booking_id).describe()
+        info = described.raw_description.workflow_execution_info.versioning_info
+        behavior = VersioningBehavior.Name(info.behavior).removeprefix("VERSIONING_BEHAVIOR_")
+        return behavior.lower(), info.deployment_version.build_id
+
+
+@pytest.fixture
+async def office(
+    client: Client, servers: Settings, parts: BoxOffice, monkeypatch: pytest.MonkeyPatch
+) -> Office:
+    monkeypatch.setenv("TEMPORAL_DEPLOYMENT_NAME", NAME)
+
+    async def send(_: Notification) -> None:
+        """Nothing on stdout, which is the commands'."""
+
+    own = replace(parts, notifier=PostgresNotifier(parts.pool, send))
+    return Office(client, servers, own)
+
+
+async def deployment(*arguments: str, code: int = 0) -> Any:
+    """The JSON document that a command prints."""
+    ran = await run("deployment", *arguments, "--json")
+    assert ran.exit_code == code, ran
+    return json.loads(ran.stdout)
+
+
+async def versions() -> dict[str, tuple[str, int]]:
+    """Status and number of open processes, by build id."""
+    told = (await deployment("status"))["versions"]
+    return {each["build_id"]: (each["status"], each["open"]) for each in told}
+
+
+async def test_a_booking_ends_on_the_version_that_it_began_on_which_drains_then(
+    office: Office,
+) -> None:
+    async with office.worker("1"), office.worker("2", OTHER_CODE):
+        await deployment("set-current", "1")
+        await office.place(B1, "1-1")
+        refused = await deployment("drain", "1", code=3)
+        assert "1 is current: first make another version current" in refused["error"]["message"]
+
+        current = await run("deployment", "set-current", "2")
+        assert current.stdout.startswith("2 is current: every booking and payment that begins")
+        await office.place(B2, "1-2")
+        await office.process.cancel(B2, "ill")
+        assert await versions() == {"1": ("draining", 1), "2": ("current", 0)}
+        draining = asyncio.create_task(run("deployment", "drain", "1"))
+        await office.process.cancel(B1, "ill")
+
+        drained = await draining
+        assert (drained.exit_code, drained.stdout) == (
+            0,
+            "1 is drained: nothing is open there, its workers can be stopped\n",
+        )
+        assert [await office.version_of(each) for each in (B1, B2)] == [
+            ("pinned", "1"),
+            ("pinned", "2"),
+        ]
+
+
+async def test_a_ramp_is_shown_and_ended(office: Office) -> None:
+    async with office.worker("1"), office.worker("2"):
+        await deployment("set-current", "1")
+        assert (await run("deployment", "ramp", "2", "--percentage", "12.5")).stdout == (
+            "2 gets 12.5 % of what begins now\n"
+        )
+        shown = (await run("deployment", "status")).stdout
+        assert "2                        ramping 12.5 %      0        1" in shown
+        refused = await deployment("drain", "2", code=3)
+        assert "first `deployment ramp 2 --percentage 0`" in refused["error"]["message"]
+        assert (await deployment("ramp", "1", "--percentage", "50", code=3))["error"][
+            "type"
+        ] == "VersionIsCurrent"
+
+        assert (
+            await run("deployment", "ramp", "2", "--percentage", "0")
+        ).stdout == "2 gets nothing new\n"
+        assert (await versions())["2"][0] == "draining"
+        assert (await deployment("ramp", "2", "--percentage", "0", code=3))["error"][
+            "type"
+        ] == "NoRamp"
+
+
+async def test_set_current_waits_for_the_workers_of_a_version(office: Office) -> None:
+    waiting = asyncio.create_task(deployment("set-current", "1"))
+    async with office.worker("1"):
+        assert (await waiting)["current"] == "1"
+
+
+async def test_what_does_not_exist_is_not_found_and_what_does_is_named(office: Office) -> None:
+    async with office.worker("1"):
+        await deployment("set-current", "1")
+
+        for arguments in (
+            ("set-current", "9", "--wait", "0"),
+            ("ramp", "9", "--percentage", "10", "--wait", "0"),
+            ("drain", "9"),
+            ("move", "1", "9"),
+            ("move", "9", "1"),
+        ):
+            told = (await deployment(*arguments, code=4))["error"]
+            assert (told["id"], told["known"]) == ("9", ["1"])
+            assert "there is no version 9 of tickets; there are: 1 (" in told["message"]
+        told = (await deployment("status", "--deployment", "typo", code=4))["error"]
+        assert "there is no deployment typo; there are: tickets (" in told["message"]
+
+
+async def test_a_process_that_fails_is_shown_with_its_version_and_the_reason(
+    office: Office,
+) -> None:
+    async with office.worker("3", BROKEN_CODE):
+        await deployment("set-current", "3")
+        await start_booking(office.client, office.settings.task_queue, place(B1, "1-1"))
+        while not (failing := (await deployment("status"))["failing"]):
+            pass
+        assert failing == [
+            {
+                "workflow_id": "booking-b1",
+                "build_id": "3",
+                "reason": "RuntimeError: version 3 cannot begin a booking",
+            }
+        ]
+        await booking_process(office.client, B1).terminate()
+
+
+async def test_open_bookings_are_moved_to_another_version_that_can_go_on_with_them(
+    office: Office,
+) -> None:
+    async with office.worker("1"), office.worker("2"):
+        await deployment("set-current", "1")
+        await office.place(B1, "1-1")
+        await deployment("set-current", "2")
+
+        assert await deployment("move", "1", "2") == {"moved": ["booking-b1"], "deviations": []}
+
+        assert (await run("deployment", "drain", "1")).exit_code == 0  # no step was needed
+        await office.process.cancel(B1, "ill")
+        assert await office.version_of(B1) == ("pinned", "2")
+
+
+async def test_a_booking_that_would_fail_on_this_code_is_not_moved_but_can_begin_again(
+    office: Office,
+) -> None:
+    async with office.worker("1", OTHER_CODE), office.worker("2"):
+        await deployment("set-current", "1")
+        await office.place(B1, "1-1")
+        await deployment("set-current", "2")
+
+        told = (await deployment("move", "1", "2", code=6))["error"]
+
+        assert (told["moved"], told["deviations"][0]["workflow_id"]) == ([], "booking-b1")
+        assert "booking-b1 would fail: " in told["message"]
+        assert "0 moved from 1 to 2, 1 stay" in told["message"]
+        assert await office.version_of(B1) == ("pinned", "1")
+
+        await booking_process(office.client, B1).terminate()
+        assert (await run("restart-processes")).exit_code == 0
+        await office.process.cancel(B1, "ill")
+        assert await office.version_of(B1) == ("pinned", "2")
+
+
+async def test_ctrl_c_stops_waiting(office: Office) -> None:
+    async with office.worker("1"), office.worker("2"):
+        await deployment("set-current", "1")
+        await office.place(B1, "1-1")
+        await deployment("set-current", "2")
+        drain = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "entrypoints.cli", "deployment", "drain", "1"),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert drain.stderr
+        assert await drain.stderr.readline() == b"1 is draining: 1 open\n"
+        drain.send_signal(signal.SIGINT)
+        assert (await drain.communicate())[1] == b""
+        assert drain.returncode == 130
+        await office.process.cancel(B1, "ill")
+
+
+async def test_the_same_request_is_answered_after_the_version_of_its_process_is_gone(
+    office: Office,
+) -> None:
+    async with office.worker("1"):
+        await deployment("set-current", "1")
+        # as the process starter does: no request of a client belongs to it
+        await start_booking(office.client, office.settings.task_queue, place(B1, "1-1"))
+        await office.process.cancel(B1, "ill")
+    async with office.worker("2"):
+        await deployment("set-current", "2")
+        impatient = OrchestratedBookingProcess(
+            office.client, office.settings.task_queue, patience=timedelta(seconds=2)
+        )
+
+        assert (await impatient.place(place(B1, "1-1"))).status == "cancelled"
+        other = await impatient.place(place(B1, "1-2"))
+        assert other.rejection == BookingAlreadyExists()
+
+
+async def test_what_began_on_unversioned_workers_goes_on_on_the_current_version(
+    office: Office,
+) -> None:
+    async with worker(office.client, office.settings, office.parts):
+        await office.place(B1, "1-1")
+    async with office.worker("1"):
+        await deployment("set-current", "1")
+        await office.process.cancel(B1, "ill")
+
+        assert await office.version_of(B1) == ("pinned", "1")
