@@ -1,4 +1,5 @@
 #: demo     the whole story on an embedded stack, then exit
+#: deploy-drill  versions of the workers are rolled out and back while 100 bookings are in flight
 #: up       Postgres, Temporal, Web UI, worker, consumers; Ctrl-C stops all
 #: check    no server: format, lint, types, arrows, unit tests
 #: test     every test but chaos; starts its own Postgres and Temporal
@@ -14,9 +15,9 @@ STAMP := .venv/.built-$(shell { cat requirements-dev.lock; $(PYTHON) -VV; pwd; }
 COMPILE := $(PY) -m piptools compile --quiet --no-strip-extras --allow-unsafe --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
 
-.PHONY: help demo up test check chaos compare screenshots bench lock
+.PHONY: help demo deploy-drill up test check chaos compare screenshots bench lock
 help: ; @sed -n 's/^#: //p' Makefile
-demo up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
+demo deploy-drill up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
 screenshots: $(STAMP) ; @$(PY) -m tests.browser.screenshots
 bench: $(STAMP)

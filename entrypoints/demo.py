@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from entrypoints.answers import FINDINGS, CommandFailed
 from entrypoints.children import Home
 from entrypoints.examples import CONCERT, FREE, QUICK, put_examples_on_sale
-from entrypoints.narrator import console, count_down, head, say, show
+from entrypoints.narrator import count_down, head, say, show
 from entrypoints.settings import Settings
-from entrypoints.story import PATIENCE, Story, check, request_of
+from entrypoints.story import PATIENCE, Story, check, request_of, verify
 from entrypoints.system import Ports, Program, Stack, stack
-from entrypoints.wiring import BoxOffice, box_office, verify_all
+from entrypoints.wiring import box_office
 from eventstore.consumer import HEARTBEAT_EVERY
 from workflows.activity_options import RESERVATION
 
@@ -231,23 +230,12 @@ async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
                 head(f"{number}. {chapter.title.format(told=told)}")
                 say(f"[dim]{chapter.why.format(told=told)}[/dim]")
                 await chapter.tell(Story(running, parts))
-            await _verify(parts)
+            await verify(parts)
         if keep:
             _say_how_to_look(running)
             await running.watch()
         show("\nStopping the stack ...")
     show(f"Done in {asyncio.get_running_loop().time() - begun:.0f} seconds.")
-
-
-async def _verify(parts: BoxOffice) -> None:
-    findings = await verify_all(parts)
-    if findings:
-        raise CommandFailed(FINDINGS, "Findings", "\n".join(map(str, findings)), {})
-    console.print("\n[bold green]verify: clean[/bold green]")
-    say(
-        "Each seat has one holder at most, no ended booking holds seats, and every payment is "
-        "accounted for."
-    )
 
 
 def _say_how_to_look(running: Stack) -> None:

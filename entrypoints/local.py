@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from entrypoints import drill
 from entrypoints.answers import INTERRUPTED, asynchronous
 from entrypoints.children import Home, claim
 from entrypoints.demo import tell
@@ -44,6 +45,19 @@ async def demo(
         async with claim(Path(where)) as home:
             finished = await interruptible(tell(home, settings, keep=keep), home, _say)
     if not finished and not keep:
+        sys.exit(INTERRUPTED)
+
+
+@app.command("deploy-drill")
+@asynchronous
+async def deploy_drill(
+    bookings: Annotated[int, typer.Option(min=20, max=500, help="in flight on version 1")] = 100,
+) -> None:
+    """Roll versions out and back while bookings are in flight, on a stack of its own."""
+    with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
+        async with claim(Path(where)) as home:
+            finished = await interruptible(drill.tell(home, size=bookings), home, _say)
+    if not finished:
         sys.exit(INTERRUPTED)
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from entrypoints.answers import DEFECT, CommandFailed
-from entrypoints.narrator import say
+from entrypoints.answers import DEFECT, FINDINGS, CommandFailed
+from entrypoints.narrator import console, say
 from entrypoints.processes import booking_process_on
 from entrypoints.system import Stack
-from entrypoints.wiring import BoxOffice
+from entrypoints.wiring import BoxOffice, verify_all
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking, BookingStatus
@@ -127,6 +127,22 @@ async def come_true(what: str, look: Callable[[], Awaitable[object]], told: obje
         if actual == told or loop.time() > deadline:
             return check(what, actual, told)
         await asyncio.sleep(LOOK_EVERY.total_seconds())
+
+
+async def verify(parts: BoxOffice) -> None:
+    """Tells that the invariants hold.
+
+    Raises:
+        CommandFailed: they do not.
+    """
+    findings = await verify_all(parts)
+    if findings:
+        raise CommandFailed(FINDINGS, "Findings", "\n".join(map(str, findings)), {})
+    console.print("\n[bold green]verify: clean[/bold green]")
+    say(
+        "Each seat has one holder at most, no ended booking holds seats, and every payment is "
+        "accounted for."
+    )
 
 
 def _details(decision: Decision) -> str:
