@@ -64,9 +64,10 @@ class PaymentWorkflow:
                     raise  # the worker lets go of this run
                 workflow.logger.warning("money that arrived cannot be cancelled, only refunded")
             else:
-                workflow.set_current_details(
-                    ended(outcome.status, outcome.refund_reason or outcome.reason)
+                how = (
+                    "reinstated" if outcome.reinstated else outcome.refund_reason or outcome.reason
                 )
+                workflow.set_current_details(ended(outcome.status, how))
                 return outcome
 
     async def _settle(self, payment: ReceivePayment) -> PaymentOutcome:
