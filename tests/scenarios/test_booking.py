@@ -6,12 +6,23 @@ from uuid import uuid4
 
 import pytest
 
-from tests.scenarios.conftest import CONCERT, FREE, HOLD, OPEN_END, PRICE, SLOW, Twin, place
+from tests.scenarios.conftest import (
+    A_MOMENT,
+    CONCERT,
+    FREE,
+    HOLD,
+    OPEN_END,
+    PRICE,
+    SLOW,
+    Twin,
+    place,
+)
 from ticketing.booking.rejections import BookingAlreadyExists, DuplicateSeats, TooManySeats
 from ticketing.ids import BookingId, ConcertId
 from ticketing.process import CancelAnswer
 from ticketing.reservations.api import Reserved
 from ticketing.seats import Seat
+from ticketing.views.api import BOOKING_PROJECTION
 
 B1 = BookingId("b1")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -269,6 +280,9 @@ async def test_fault_5_the_view_says_denied_as_the_entity_does(twin: Twin) -> No
     await twin.process.place(place("b1", "1-1"))
     await twin.process.place(place("b2", "1-1"))
 
+    *_, denied = await twin.parts.store.read_stream(StreamId("booking-b2"))
+    seen = (BOOKING_PROJECTION, denied.slice, denied.position)
+    assert await twin.parts.checkpoints.wait_for(*seen, A_MOMENT)
     assert await twin.all_quiet() == ()  # it compares every view with its entity
 
     view = await twin.parts.views.booking(BookingId("b2"))
