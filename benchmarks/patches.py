@@ -1,7 +1,9 @@
 """The changes that docs/contrast.md shows, as patches: benchmarks/changes/.
 
 `python -m benchmarks.patches` makes them fit again after the code around them has changed. One
-whose own lines have changed is named, and has to be edited by hand.
+whose own lines have changed is named, and has to be made by hand: put the change into the code and
+keep `git diff`; or, if it is in the code already, take it out and keep
+`git diff -R --src-prefix=b/ --dst-prefix=a/`. Lines that begin with `index` are left away.
 """
 
 import shutil
