@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -20,7 +21,9 @@ from entrypoints import (
     mail_command,
     operations,
 )
-from entrypoints.telemetry import configure_logging
+from entrypoints.telemetry import configure_logging, traced_command
+
+TRACED = ("place", "pay", "cancel")  # what clients ask of the process
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
 for part in (local, concert_commands, booking_commands, mail_command, operations):
@@ -39,8 +42,10 @@ def invoke(arguments: Sequence[str]) -> int:
     words = [word for word in arguments if word != "--debug"]
 
     def run() -> None:
+        name = words[0] if words else ""
         try:
-            code = command.main(words, prog_name="box-office", standalone_mode=False)
+            with traced_command(name) if name in TRACED else nullcontext():
+                code = command.main(words, prog_name="box-office", standalone_mode=False)
         except NoArgsIsHelpError as error:
             error.show()
             sys.exit(answers.BAD_INPUT)

@@ -4,40 +4,48 @@ The views and the process starter; or, if that is the process, the whole choreog
 """
 
 import asyncio
-import signal
+import sys
 from collections.abc import Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from entrypoints.answers import exit_code
 from entrypoints.choreographed import Choreography
-from entrypoints.processes import members
+from entrypoints.health import Readiness, health, needs_of, routes
+from entrypoints.interrupts import draining
+from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.telemetry import configure_logging
-from entrypoints.wiring import BoxOffice, box_office
+from entrypoints.telemetry import configure
+from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure
 
 
 async def main() -> None:
-    configure_logging()
+    configure("box-office-consumers")
     settings = Settings()
-    async with box_office(settings) as parts, asyncio.TaskGroup() as group:
-        running = [group.create_task(each) for each in await _loops(settings, parts)]
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, _cancel, running)
-    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
+    async with draining() as drain, box_office(settings) as parts:
+        client = await temporal_of(settings)
+        readiness = Readiness(drain, needs_of(parts, client))
+        loops = _loops(settings, parts, members(settings, parts, client))
+        async with (
+            health(settings, routes(readiness, parts.metrics, partial(measure, parts))),
+            asyncio.TaskGroup() as group,
+        ):
+            running = [group.create_task(each) for each in loops]
+            await drain.wait()
+            for each in running:
+                each.cancel()
 
 
-async def _loops(settings: Settings, parts: BoxOffice) -> list[Coroutine[Any, Any, None]]:
-    loops = [each.run() for each in await members(settings, parts)]
+def _loops(
+    settings: Settings, parts: BoxOffice, members: list[ConsumerOfOurs]
+) -> list[Coroutine[Any, Any, None]]:
+    loops = [each.run() for each in members]
     if settings.process == "choreographed":
         frequency = timedelta(seconds=settings.expiration_poll_seconds)
         loops.append(Choreography(settings, parts).run_sweeps(frequency))
     return loops
 
 
-def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(exit_code(lambda: asyncio.run(main()), as_json=False))

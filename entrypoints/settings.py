@@ -12,6 +12,7 @@ from ticketing.process import LatePayment
 
 PREFIX = "BOX_OFFICE_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
+ADDRESS = r"^.+:\d{1,5}$"
 
 
 class Settings(BaseSettings):
@@ -27,7 +28,10 @@ class Settings(BaseSettings):
     mail_from: str = "tickets@box-office.example"
     mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
     mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
-    metrics_address: str | None = None  # host:port of the Prometheus endpoint; None: no endpoint
+    # host:port of each process's /live, /ready and /metrics, of ours; None: nobody can ask
+    health_address: str | None = Field(default=None, pattern=ADDRESS)
+    # host:port of the Prometheus endpoint of Temporal's SDK; None: no endpoint
+    metrics_address: str | None = Field(default=None, pattern=ADDRESS)
     task_queue: str = Field(default="ticketing", min_length=1)
     process: Literal["orchestrated", "choreographed"] = "orchestrated"
     expiration_poll_seconds: float = Field(default=30, gt=0)  # of the choreography
@@ -66,3 +70,8 @@ class Settings(BaseSettings):
 def temporal_address() -> str:
     """Where `TEMPORAL_*` leads."""
     return ClientConfig.load_client_connect_config().get("target_host", TEMPORAL_ADDRESS)
+
+
+def traces_are_exported() -> bool:
+    """Whether `OTEL_EXPORTER_OTLP_ENDPOINT`, which the exporter reads itself, says where to."""
+    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))

@@ -15,7 +15,6 @@ from aiohttp import ClientSession
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -27,14 +26,16 @@ from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
 from entrypoints.http.receiver import NoticeReceiver
+from entrypoints.metrics import Metrics
 from entrypoints.settings import Settings, temporal_address
+from entrypoints.telemetry import StepLog, temporal_interceptors, temporal_runtime
 from eventstore.api import Bell, EventStore, StoredEvent
 from eventstore.codec import Codec
 from eventstore.consumer import Consumer, Subscription
 from eventstore.delivery import AtLeastOnce, ExactlyOnceEffect
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.doorbell import PostgresDoorbell
-from eventstore.postgres.log import PostgresEventStore
+from eventstore.postgres.log import OUTCOMES, PostgresEventStore
 from eventstore.postgres.migrate import migrate
 from eventstore.postgres.verify import verify_log
 from eventstore.rebuild import rebuild
@@ -45,6 +46,8 @@ from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.measures import postgres as measures
+from ticketing.measures.api import Samples
 from ticketing.notifications import log as notification_log
 from ticketing.notifications.api import Sender
 from ticketing.notifications.postgres import PostgresNotifier
@@ -95,6 +98,7 @@ class BoxOffice:
     views: PostgresBookingViews
     payment_views: PostgresPaymentViews
     notifier: PostgresNotifier
+    metrics: Metrics
 
 
 @asynccontextmanager
@@ -111,7 +115,8 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
         PostgresDoorbell(str(settings.database_url)) as doorbell,
         ClientSession() as session,
     ):
-        store = PostgresEventStore(pool)
+        metrics = Metrics(OUTCOMES)
+        store = PostgresEventStore(pool, metrics.count_append)
         yield BoxOffice(
             pool=pool,
             store=store,
@@ -130,6 +135,7 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
             views=PostgresBookingViews(pool),
             payment_views=PostgresPaymentViews(pool),
             notifier=PostgresNotifier(pool, _sender(settings)),
+            metrics=metrics,
         )
 
 
@@ -141,13 +147,13 @@ async def connect_temporal(settings: Settings) -> Client:
     """
     connect = ClientConfig.load_client_connect_config()
     connect["target_host"] = temporal_address()
-    address = settings.metrics_address
-    metrics = PrometheusConfig(bind_address=address) if address else None
-    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics)) if metrics else None
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
             return await Client.connect(
-                **connect, data_converter=pydantic_data_converter, runtime=runtime
+                **connect,
+                data_converter=pydantic_data_converter,
+                runtime=temporal_runtime(settings.metrics_address),
+                interceptors=temporal_interceptors(),
             )
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise TemporalUnreachable(temporal_address()) from error
@@ -181,6 +187,7 @@ def worker(client: Client, settings: Settings, parts: BoxOffice) -> Worker:
             reservations.release_seats,
             NotificationActivities(parts.notifier).notify_client,
         ],
+        interceptors=[StepLog()],
         workflow_runner=workflow_runner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -311,6 +318,11 @@ async def verify_all(parts: BoxOffice) -> list[str]:
     return findings
 
 
+async def measure(parts: BoxOffice) -> Samples:
+    """Numbers of the whole database, for Prometheus."""
+    return await measures.measure(parts.pool)
+
+
 async def migrate_database(settings: Settings) -> list[str]:
     """Brings the database's schemas forward; the names of the migrations that were missing."""
     connection = await asyncpg.connect(
@@ -326,7 +338,7 @@ def payment_notices(parts: BoxOffice) -> NoticeReceiver[asyncpg.Connection]:
     """Receives what the payment provider tells us."""
     return NoticeReceiver(
         PostgresNoticeInbox(parts.pool),
-        lambda tx, bell: _payment_handler(PostgresEventStore(tx), bell),
+        lambda tx, bell: _payment_handler(PostgresEventStore(tx, parts.metrics.count_append), bell),
         parts.doorbell,
     )
 

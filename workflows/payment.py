@@ -43,6 +43,7 @@ class PaymentWorkflow:
     @workflow.init
     def __init__(self, payment: ReceivePayment) -> None:
         self._payment = payment
+        self._about = {"booking_id": payment.booking_id}  # in each line of the log
 
     @workflow.run
     async def run(self, payment: ReceivePayment) -> PaymentOutcome:
@@ -54,7 +55,10 @@ class PaymentWorkflow:
             except asyncio.CancelledError:  # "Request Cancellation" in the Web UI
                 if work.done():
                     raise  # the worker lets go of this run
-                workflow.logger.warning("money that arrived cannot be cancelled, only refunded")
+                workflow.logger.warning(
+                    "money that arrived cannot be cancelled, only refunded",
+                    extra=self._about,
+                )
 
     async def _settle(self, payment: ReceivePayment) -> PaymentOutcome:
         received = await workflow.execute_local_activity_method(
@@ -202,7 +206,7 @@ class PaymentWorkflow:
                 BookingWorkflow.settled, Settled(payment_id=self._payment.payment_id)
             )
         except FailureError:  # no such process any more; the booking itself is settled
-            workflow.logger.info("booking process is gone")
+            workflow.logger.info("booking process is gone", extra=self._about)
 
     async def _tell_client(
         self,
@@ -226,4 +230,4 @@ class PaymentWorkflow:
                 NotificationActivities.notify_client, notification, **NOTIFICATION
             )
         except FailureError as failure:  # never fails the process
-            workflow.logger.warning("client not told: %s", failure)
+            workflow.logger.warning("client not told: %s", failure, extra=self._about)

@@ -1,6 +1,7 @@
 """The receiver as a process of its own."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -27,7 +28,7 @@ async def until_ready(door: Door) -> None:
     async with asyncio.timeout(30):
         while True:
             try:
-                if await door.get("/health/ready") == 200:
+                if await door.get("/ready") == 200:
                     return
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0.05)
@@ -45,7 +46,8 @@ async def test_it_receives_until_sigterm_and_ends_well(database: str, pool: asyn
             process.terminate()
             _, told = await process.communicate()
     assert process.returncode == 0, told.decode()
-    assert len(told.splitlines()) == 1  # of the notice
+    events = [json.loads(line)["event"] for line in told.splitlines()]
+    assert events == ["notice received", "draining"]
     assert await stored(pool) == [("n1", "payment.captured")]
 
 

@@ -1,0 +1,67 @@
+"""What an orchestrator is told: a program is alive, and whether it can work."""
+
+import asyncio
+
+import pytest
+
+from entrypoints.children import Home
+from entrypoints.health import ANSWER_WITHIN_SECONDS, Readiness
+from tests.integration.eventstore.cable import Cable, Fault
+from tests.programs import WORKER, program
+
+A_PROBERS_PATIENCE_SECONDS = 1.0  # Kubernetes' default
+
+UP = "box_office_dependency_up"
+
+
+@pytest.mark.parametrize(
+    ("server", "fault", "trouble"),
+    [
+        ("postgres", "silence", f"no answer within {ANSWER_WITHIN_SECONDS} s"),
+        ("temporal", "request is lost", "RPCError"),
+    ],
+)
+async def test_a_program_is_alive_but_not_ready_while_it_does_not_reach_a_server(
+    home: Home,
+    finds: dict[str, str],
+    to_postgres: Cable,
+    to_temporal: Cable,
+    server: str,
+    fault: Fault,
+    trouble: str,
+) -> None:
+    cable = {"postgres": to_postgres, "temporal": to_temporal}[server]
+    async with program(home, "worker", WORKER, finds) as worker:
+        await worker.until_ready()
+        cable.fault = fault
+        assert await worker.until_not_ready() == {server: trouble}
+        assert await worker.get("/live") == (200, "")
+        assert (await worker.metrics())[UP][frozenset({("dependency", server)})] == 0
+        cable.fault = None
+        await worker.until_ready()
+
+
+def test_whoever_probes_has_more_patience_than_an_answer_takes() -> None:
+    assert ANSWER_WITHIN_SECONDS < A_PROBERS_PATIENCE_SECONDS
+
+
+async def test_however_often_it_is_probed_the_servers_are_asked_once_a_second() -> None:
+    asked: list[str] = []
+
+    async def ask() -> None:
+        asked.append("postgres")
+
+    readiness = Readiness(asyncio.Event(), {"postgres": ask})
+    await asyncio.gather(*(readiness.troubles() for _ in range(50)))
+    assert asked == ["postgres"]
+
+
+async def test_whoever_drains_is_not_ready_and_says_why() -> None:
+    drain = asyncio.Event()
+    readiness = Readiness(drain, {"postgres": _answers})
+    assert await readiness.troubles() == {}
+    drain.set()
+    assert await readiness.troubles() == {"process": "draining"}
+
+
+async def _answers() -> None: ...
