@@ -209,11 +209,13 @@ async def _verify(parts: BoxOffice) -> None:
 
 def _say_how_to_look(running: Stack) -> None:
     exports = "\n".join(f"  {each}" for each in running.exports)
+    metrics = "\n".join(f"  {name}: {url}" for name, url in running.metrics_urls.items())
     show(
         f"\nThe stack stays up. Web UI: {running.ui_url}\n"
         f"In another terminal:\n{exports}\n"
         "  .venv/bin/box-office history finn-1\n"
         "  .venv/bin/box-office list --concert concertA\n"
+        f"For Prometheus:\n{metrics}\n"
         "In the Web UI, booking-finn-1 shows reserve_seats at its second attempt.\n"
         "Ctrl-C stops everything and removes its data."
     )

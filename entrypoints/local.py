@@ -17,7 +17,16 @@ from entrypoints.system import Ports, Stack, stack
 from entrypoints.wiring import box_office
 
 PORTS = Ports(
-    postgres=54329, temporal=7233, ui=8233, http=8410, provider=8400, smtp=8525, mail=8526
+    postgres=54329,
+    temporal=7233,
+    ui=8233,
+    http=8410,
+    provider=8400,
+    smtp=8525,
+    mail=8526,
+    worker_health=8411,
+    worker_metrics=8412,
+    consumers_health=8413,
 )
 
 app = typer.Typer()
@@ -47,6 +56,9 @@ async def up(
     provider_port: int = PORTS.provider,
     smtp_port: int = PORTS.smtp,
     mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
+    worker_health_port: int = PORTS.worker_health,
+    worker_metrics_port: Annotated[int, typer.Option(help="Temporal's")] = PORTS.worker_metrics,
+    consumers_health_port: int = PORTS.consumers_health,
     process: Annotated[str | None, typer.Option(help="orchestrated or choreographed")] = None,
 ) -> None:
     """Postgres, Temporal, Web UI and all our processes in the foreground; Ctrl-C stops all."""
@@ -59,6 +71,9 @@ async def up(
         provider=provider_port,
         smtp=smtp_port,
         mail=mail_port,
+        worker_health=worker_health_port,
+        worker_metrics=worker_metrics_port,
+        consumers_health=consumers_health_port,
     )
     async with claim(data_dir) as home:
         _say(f"Starting in {data_dir}:")
@@ -81,6 +96,7 @@ def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
     lines = (
         f"Web UI: {running.ui_url}",
         f"Mail to clients: {running.settings.mail_url}messages",
+        *(f"Metrics of {name}: {url}" for name, url in running.metrics_urls.items()),
         f"Logs: {running.home.directory}/*.log",
         "In another terminal:",
         *(f"  {each}" for each in exports),

@@ -25,6 +25,7 @@ from entrypoints.settings import PREFIX, Settings
 from entrypoints.wiring import ROOT, migrate_database
 
 Say = Callable[[str], None]
+HEALTH, METRICS = f"{PREFIX}HEALTH_ADDRESS", f"{PREFIX}METRICS_ADDRESS"
 OF_CLIENTS = ("database_url", "provider_url", "mail_url", "process")  # settings a command needs
 
 
@@ -39,6 +40,9 @@ class Ports:
     provider: int = field(default_factory=free_port)
     smtp: int = field(default_factory=free_port)
     mail: int = field(default_factory=free_port)
+    worker_health: int = field(default_factory=free_port)
+    worker_metrics: int = field(default_factory=free_port)
+    consumers_health: int = field(default_factory=free_port)
 
     def check(self) -> None:
         """Sees to it that nobody else listens there.
@@ -50,7 +54,8 @@ class Ports:
             try:
                 free_port(port)
             except StackError as error:
-                raise StackError(f"{error}; choose another with --{name}-port") from error
+                option = f"--{name.replace('_', '-')}-port"
+                raise StackError(f"{error}; choose another with {option}") from error
 
 
 async def _nothing() -> None:
@@ -61,7 +66,7 @@ async def _nothing() -> None:
 class Program:
     """What Python is to run, and the question that is answered once it works.
 
-    `environment` is for programs that do not read our settings.
+    `environment` is for programs that do not read our settings, and for addresses of their own.
     """
 
     command: Sequence[str]
@@ -93,6 +98,19 @@ class Stack:
             "TEMPORAL_NAMESPACE": self.client.namespace,
             "TEMPORAL_CONFIG_FILE": os.devnull,  # a developer's profile may lead to the cloud
         }
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where Prometheus can read, by program; the worker has Temporal's metrics elsewhere."""
+        ports = self.ports
+        of_worker = {"worker": ports.worker_health, "worker, Temporal's": ports.worker_metrics}
+        has_worker = self.settings.process == "orchestrated"
+        read_at = {
+            **(of_worker if has_worker else {}),
+            "consumers": ports.consumers_health,
+            "http": ports.http,
+        }
+        return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in read_at.items()}
 
     @property
     def exports(self) -> list[str]:
@@ -159,13 +177,21 @@ def programs(stack: Stack) -> dict[str, Program]:
             ("-m", "entrypoints.http", "--port", str(ports.http)),
             works=lambda: listens(ports.http),
         ),
-        **(
-            {"worker": Program((str(ROOT / "worker.py"),), works=lambda: _polls(stack))}
-            if stack.settings.process == "orchestrated"
-            else {}
+        **({"worker": _worker(stack)} if stack.settings.process == "orchestrated" else {}),
+        "consumers": Program(
+            ("-m", "entrypoints.consumers"),
+            works=lambda: listens(ports.consumers_health),
+            environment={HEALTH: f"{LOOPBACK}:{ports.consumers_health}"},
         ),
-        "consumers": Program(("-m", "entrypoints.consumers")),
     }
+
+
+def _worker(stack: Stack) -> Program:
+    addresses = {
+        HEALTH: f"{LOOPBACK}:{stack.ports.worker_health}",
+        METRICS: f"{LOOPBACK}:{stack.ports.worker_metrics}",
+    }
+    return Program((str(ROOT / "worker.py"),), lambda: _polls(stack), addresses)
 
 
 def environment_of(settings: Settings) -> dict[str, str | None]:
@@ -219,7 +245,8 @@ def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settin
             "provider_url": HttpUrl(f"http://{LOOPBACK}:{ports.provider}"),
             "smtp_url": f"smtp://{LOOPBACK}:{ports.smtp}",
             "mail_url": HttpUrl(f"http://{LOOPBACK}:{ports.mail}"),
-            "metrics_address": None,  # one port is not enough for several processes
+            "health_address": None,  # each program has its own
+            "metrics_address": None,
             "webhook_secrets": settings.webhook_secrets or (SecretStr(token_hex()),),
         }
     )
