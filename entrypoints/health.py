@@ -42,8 +42,11 @@ class Readiness:
         time = asyncio.get_running_loop().time
         async with self._lock:
             if time() >= self._asked_until:
-                answers = await asyncio.gather(*map(_trouble, self._needs.values()))
-                self._troubles = dict(zip(self._needs, answers, strict=True))
+                async with asyncio.TaskGroup() as group:
+                    asked = {
+                        need: group.create_task(_trouble(ask)) for need, ask in self._needs.items()
+                    }
+                self._troubles = {need: task.result() for need, task in asked.items()}
                 self._asked_until = time() + ASKED_FOR_SECONDS
         return self._troubles
 
@@ -73,10 +76,12 @@ def routes(
 
     @router.get("/metrics")
     async def show_metrics() -> Response:
-        needs = await readiness.needs()
-        metrics.show_dependencies({need: trouble is None for need, trouble in needs.items()})
-        if measure:
+        up = {need: why is None for need, why in (await readiness.needs()).items()}
+        metrics.show_dependencies(up)
+        if measure and all(up.values()):
             await metrics.measure(measure)
+        else:
+            metrics.forget()  # a number that is not true any more misleads
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router
@@ -100,11 +105,12 @@ async def health(settings: Settings, router: APIRouter) -> AsyncIterator[None]:
 
 
 async def _trouble(ask: Ask) -> str | None:
-    try:
-        async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
-            await ask()
-    except TimeoutError:
+    """Without `asyncio.timeout`, which waits for the driver to tell a silent server: 5 s."""
+    asking = asyncio.ensure_future(ask())
+    answered, _ = await asyncio.wait({asking}, timeout=ANSWER_WITHIN_SECONDS)
+    if not answered:
+        asking.cancel()
+        asking.add_done_callback(lambda late: late.cancelled() or late.exception())
         return f"no answer within {ANSWER_WITHIN_SECONDS} s"
-    except Exception as error:  # whatever it is, the process cannot work
-        return type(error).__name__
-    return None
+    error = asking.exception()  # whatever it is, the process cannot work
+    return type(error).__name__ if error else None

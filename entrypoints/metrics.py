@@ -70,6 +70,10 @@ class Metrics(Collector):
             ended = time()
             self._next_at = ended + max(MEASURED_FOR_SECONDS, (ended - begun) / MEASURING_SHARE)
 
+    def forget(self) -> None:
+        """Show no measures until they are measured again."""
+        self._samples = {}
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """For the registry."""
         for each, samples in self._samples.items():

@@ -82,6 +82,7 @@ class Stack:
     settings: Settings
     ports: Ports
     client: Client
+    temporal_metrics: int  # a port
     running: AsyncExitStack
     parts: dict[str, Child]
 
@@ -101,14 +102,15 @@ class Stack:
 
     @property
     def metrics_urls(self) -> dict[str, str]:
-        """Where Prometheus can read, by program; the worker has Temporal's metrics elsewhere."""
+        """Where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
         ports = self.ports
-        of_worker = {"worker": ports.worker_health, "worker, Temporal's": ports.worker_metrics}
+        of_worker = {"worker": ports.worker_health, "worker-temporal": ports.worker_metrics}
         has_worker = self.settings.process == "orchestrated"
         read_at = {
             **(of_worker if has_worker else {}),
             "consumers": ports.consumers_health,
             "http": ports.http,
+            "temporal": self.temporal_metrics,
         }
         return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in read_at.items()}
 
@@ -228,7 +230,7 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
         await migrate_database(settings)
         client = await Client.connect(server.address, data_converter=pydantic_data_converter)
         parts = {"postgres": database.child, "temporal": server.child}
-        started = Stack(home, settings, ports, client, running, parts)
+        started = Stack(home, settings, ports, client, server.metrics_port, running, parts)
         for name in programs(started):
             await started.start(name)
         for name, program in programs(started).items():

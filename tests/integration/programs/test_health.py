@@ -3,9 +3,12 @@
 import asyncio
 
 import pytest
+from pydantic import PostgresDsn
 
 from entrypoints.children import Home
-from entrypoints.health import ANSWER_WITHIN_SECONDS, Readiness
+from entrypoints.health import ANSWER_WITHIN_SECONDS, Readiness, needs_of
+from entrypoints.settings import Settings
+from entrypoints.wiring import box_office
 from tests.integration.eventstore.cable import Cable, Fault
 from tests.programs import WORKER, program
 
@@ -43,6 +46,19 @@ async def test_a_program_is_alive_but_not_ready_while_it_does_not_reach_a_server
 
 def test_whoever_probes_has_more_patience_than_an_answer_takes() -> None:
     assert ANSWER_WITHIN_SECONDS < A_PROBERS_PATIENCE_SECONDS
+
+
+async def test_an_answer_does_not_wait_for_a_server_that_is_silent(
+    database: str, to_postgres: Cable
+) -> None:
+    async with box_office(Settings(database_url=PostgresDsn(to_postgres.url))) as parts:
+        readiness = Readiness(asyncio.Event(), needs_of(parts, None))
+        to_postgres.fault = "silence"
+        async with asyncio.timeout(3 * ANSWER_WITHIN_SECONDS):  # asyncpg alone takes 5 s longer
+            assert await readiness.troubles() == {
+                "postgres": f"no answer within {ANSWER_WITHIN_SECONDS} s"
+            }
+        parts.pool.terminate()
 
 
 async def test_however_often_it_is_probed_the_servers_are_asked_once_a_second() -> None:
