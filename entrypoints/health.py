@@ -94,13 +94,13 @@ async def health(settings: Settings, router: APIRouter) -> AsyncIterator[None]:
     Raises:
         CommandFailed: nobody can listen there.
     """
-    if settings.health_address is None:
+    if not settings.health_address:
         yield
         return
     application = FastAPI(openapi_url=None)
     application.include_router(router)
     host, _, port = settings.health_address.rpartition(":")
-    async with serving(application, host=host, port=int(port)):
+    async with serving(application, host=host.strip("[]"), port=int(port)):
         yield
 
 

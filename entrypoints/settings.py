@@ -12,7 +12,7 @@ from ticketing.process import LatePayment
 
 PREFIX = "BOX_OFFICE_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
-ADDRESS = r"^.+:\d{1,5}$"
+ADDRESS = r"^(.+:\d{1,5})?$"  # host:port, or empty as in .env.example: none
 
 
 class Settings(BaseSettings):
@@ -28,9 +28,9 @@ class Settings(BaseSettings):
     mail_from: str = "tickets@box-office.example"
     mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
     mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
-    # host:port of each process's /live, /ready and /metrics, of ours; None: nobody can ask
+    # Of each process's /live, /ready and /metrics; None: nobody can ask
     health_address: str | None = Field(default=None, pattern=ADDRESS)
-    # host:port of the Prometheus endpoint of Temporal's SDK; None: no endpoint
+    # Of the Prometheus endpoint of Temporal's SDK; None: no endpoint
     metrics_address: str | None = Field(default=None, pattern=ADDRESS)
     task_queue: str = Field(default="ticketing", min_length=1)
     process: Literal["orchestrated", "choreographed"] = "orchestrated"

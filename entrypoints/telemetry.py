@@ -23,9 +23,13 @@ from temporalio.runtime import (
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 from temporalio.worker import Interceptor as WorkerInterceptor
 
-from entrypoints.settings import traces_are_exported
+from entrypoints.children import StackError
+from entrypoints.settings import PREFIX, traces_are_exported
 
 Line = MutableMapping[str, Any]  # of the log, while it is made
+
+# What lines of libraries, and of workflows, bring with them.
+EXTRAS = ("temporal_workflow", "temporal_activity", "temporal_log", "booking_id", "payment_id")
 
 # What Temporal's SDK says of its whereabouts, and our words for it.
 WHEREABOUTS = {"workflow_id": "workflow_id", "activity_type": "step", "attempt": "attempt"}
@@ -48,7 +52,7 @@ def configure_logging(level: int = logging.INFO) -> None:
     ours: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        _with_ids,
+        with_ids,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
@@ -66,9 +70,7 @@ def configure_logging(level: int = logging.INFO) -> None:
     theirs.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
-                structlog.stdlib.ExtraAdder(
-                    ("temporal_workflow", "temporal_activity", "booking_id", "payment_id")
-                ),
+                structlog.stdlib.ExtraAdder(EXTRAS),
                 structlog.stdlib.add_logger_name,
                 *ours,
             ],
@@ -82,8 +84,17 @@ def configure_logging(level: int = logging.INFO) -> None:
 
 @cache
 def temporal_runtime(metrics_address: str | None) -> Runtime:
-    """What Temporal's SDK runs in: its log lines become ours, its metrics are at the address."""
-    core = LogForwardingConfig(logging.getLogger("temporalio.core"), append_target_to_name=False)
+    """What Temporal's SDK runs in: its log lines become ours, its metrics are at the address.
+
+    Raises:
+        StackError: nobody can listen there, or it has a name in the place of an IP address.
+    """
+    core = LogForwardingConfig(
+        logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
     metrics = metrics_address and PrometheusConfig(
         bind_address=metrics_address,
         # The names of Temporal's documentation.
@@ -91,12 +102,11 @@ def temporal_runtime(metrics_address: str | None) -> Runtime:
         unit_suffix=True,
         durations_as_seconds=True,
     )
-    return Runtime(
-        telemetry=TelemetryConfig(
-            logging=LoggingConfig(LoggingConfig.default.filter, forwarding=core),
-            metrics=metrics or None,
-        )
-    )
+    logs = LoggingConfig(LoggingConfig.default.filter, forwarding=core)
+    try:
+        return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics or None))
+    except ValueError as error:
+        raise StackError(f"{PREFIX}METRICS_ADDRESS={metrics_address}: {error}") from error
 
 
 def temporal_interceptors() -> Sequence[Interceptor]:
@@ -148,11 +158,13 @@ class _LoggedStep(ActivityInboundInterceptor):
             return answer
 
 
-def _with_ids(_: object, __: str, line: Line) -> Line:
+def with_ids(_: object, __: str, line: Line) -> Line:
     """Names the process and the entity in every line that concerns one."""
     for source in ("temporal_workflow", "temporal_activity"):
         details = line.pop(source, {})
         line.update({ours: details[sdk] for sdk, ours in WHEREABOUTS.items() if sdk in details})
+    if core := line.pop("temporal_log", None):
+        line["fields"] = core.fields
     stream = line.get("workflow_id") or line.get("stream") or ""
     for entity in ENTITIES:
         key = f"{entity}_id"

@@ -147,12 +147,13 @@ async def connect_temporal(settings: Settings) -> Client:
     """
     connect = ClientConfig.load_client_connect_config()
     connect["target_host"] = temporal_address()
+    runtime = temporal_runtime(settings.metrics_address)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
             return await Client.connect(
                 **connect,
                 data_converter=pydantic_data_converter,
-                runtime=temporal_runtime(settings.metrics_address),
+                runtime=runtime,
                 interceptors=temporal_interceptors(),
             )
     except (RuntimeError, RPCError, TimeoutError) as error:

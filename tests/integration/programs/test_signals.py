@@ -110,11 +110,20 @@ async def test_without_temporal_a_program_ends_and_says_so(
     assert f"Temporal at {address} is unreachable" in lost.log_tail()
 
 
-async def test_an_address_that_is_taken_is_told(home: Home, finds: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("setting", "code", "told"),
+    [
+        ("BOX_OFFICE_HEALTH_ADDRESS", BAD_INPUT, "nobody can listen at {}: Address already in use"),
+        ("BOX_OFFICE_METRICS_ADDRESS", UNREACHABLE, "BOX_OFFICE_METRICS_ADDRESS={}: Failed"),
+    ],
+)
+async def test_an_address_that_is_taken_is_told(
+    home: Home, finds: dict[str, str], setting: str, code: int, told: str
+) -> None:
     taken = await asyncio.start_server(lambda *_: None, LOOPBACK, 0)
     async with taken:
-        port = taken.sockets[0].getsockname()[1]
-        changes = {**finds, "BOX_OFFICE_HEALTH_ADDRESS": f"{LOOPBACK}:{port}"}
+        address = f"{LOOPBACK}:{taken.sockets[0].getsockname()[1]}"
+        changes = {**finds, setting: address}
         async with child(home, "late", (sys.executable, *WORKER), environment=changes) as late:
-            assert await late.wait() == BAD_INPUT
-    assert f"nobody can listen at {LOOPBACK}:{port}: Address already in use" in late.log_tail()
+            assert await late.wait() == code
+    assert told.format(address) in late.log_tail()
