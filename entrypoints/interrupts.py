@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import NoReturn
 
 import structlog
 
@@ -79,7 +80,7 @@ async def interruptible(
     return True
 
 
-def _end_at_once(code: int, why: str) -> None:
+def _end_at_once(code: int, why: str) -> NoReturn:
     """Without Python's own exit, which would wait for threads, or abort because of them."""
     _log.warning("ended while draining", why=why)
     os._exit(code)

@@ -72,7 +72,7 @@ class Metrics(Collector):
 
     def forget(self) -> None:
         """Show no measures until they are measured again."""
-        self._samples = {}
+        self._samples, self._next_at = {}, 0.0
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """For the registry."""

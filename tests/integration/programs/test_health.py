@@ -10,38 +10,43 @@ from entrypoints.health import ANSWER_WITHIN_SECONDS, Readiness, needs_of
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
 from tests.integration.eventstore.cable import Cable, Fault
-from tests.programs import WORKER, program
+from tests.programs import CONSUMERS, WORKER, program
 
 A_PROBERS_PATIENCE_SECONDS = 1.0  # Kubernetes' default
 
 UP = "box_office_dependency_up"
+MEASURE = "box_office_pending_refunds"
 
 
 @pytest.mark.parametrize(
-    ("server", "fault", "trouble"),
+    ("command", "server", "fault", "trouble"),
     [
-        ("postgres", "silence", f"no answer within {ANSWER_WITHIN_SECONDS} s"),
-        ("temporal", "request is lost", "RPCError"),
+        (WORKER, "postgres", "silence", f"no answer within {ANSWER_WITHIN_SECONDS} s"),
+        (CONSUMERS, "temporal", "request is lost", "RPCError"),
     ],
+    ids=["worker", "consumers"],
 )
 async def test_a_program_is_alive_but_not_ready_while_it_does_not_reach_a_server(
     home: Home,
     finds: dict[str, str],
     to_postgres: Cable,
     to_temporal: Cable,
+    command: tuple[str, ...],
     server: str,
     fault: Fault,
     trouble: str,
 ) -> None:
     cable = {"postgres": to_postgres, "temporal": to_temporal}[server]
-    async with program(home, "worker", WORKER, finds) as worker:
-        await worker.until_ready()
+    async with program(home, "program", command, finds) as running:
+        await running.until_ready()
         cable.fault = fault
-        assert await worker.until_not_ready() == {server: trouble}
-        assert await worker.get("/live") == (200, "")
-        assert (await worker.metrics())[UP][frozenset({("dependency", server)})] == 0
+        assert await running.until_not_ready() == {server: trouble}
+        assert await running.get("/live") == (200, "")
+        shown = await running.metrics()
+        assert shown[UP][frozenset({("dependency", server)})] == 0
+        assert (MEASURE in shown) == (command == CONSUMERS)  # Postgres can be asked all the same
         cable.fault = None
-        await worker.until_ready()
+        await running.until_ready()
 
 
 def test_whoever_probes_has_more_patience_than_an_answer_takes() -> None:
