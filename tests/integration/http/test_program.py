@@ -14,6 +14,11 @@ from entrypoints.answers import BAD_INPUT
 from entrypoints.children import LOOPBACK, free_port
 from tests.integration.http.provider import SECRET, Door, notice, stored
 
+WAITS = """
+SELECT EXISTS (SELECT FROM pg_locks
+                WHERE relation = 'payments.notice'::regclass AND NOT granted)
+"""
+
 
 async def start(port: int, **environment: str) -> Process:
     return await asyncio.create_subprocess_exec(
@@ -48,6 +53,33 @@ async def test_it_receives_until_sigterm_and_ends_well(database: str, pool: asyn
     assert process.returncode == 0, told.decode()
     events = [json.loads(line)["event"] for line in told.splitlines()]
     assert events == ["notice received", "draining"]
+    assert await stored(pool) == [("n1", "payment.captured")]
+
+
+async def test_a_notice_in_flight_is_stored_and_answered_while_it_drains(
+    database: str, pool: asyncpg.Pool
+) -> None:
+    port = free_port()
+    process = await start(port, BOX_OFFICE_DATABASE_URL=database, BOX_OFFICE_WEBHOOK_SECRETS=SECRET)
+    assert process.stderr is not None
+    async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
+        door = Door(session, port)
+        try:
+            await until_ready(door)
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("LOCK TABLE payments.notice")
+                posting = asyncio.create_task(door.post(notice()))
+                async with asyncio.timeout(20):
+                    while not await pool.fetchval(WAITS):  # noqa: ASYNC110  # a lock tells nobody
+                        await asyncio.sleep(0.02)
+                process.terminate()
+                assert b"draining" in await process.stderr.readline()
+            assert await posting == (200, "stored")
+            await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+    assert process.returncode == 0
     assert await stored(pool) == [("n1", "payment.captured")]
 
 
