@@ -3,7 +3,8 @@
 #: check    no server: format, lint, types, arrows, unit tests
 #: test     every test but chaos; starts its own Postgres and Temporal
 #: chaos    kill things while bookings run, then check the invariants; SEED=7 draws a run again
-#: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1 in CI
+#: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
+#: screenshots  docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
 #: bench    appends per second beside a bare INSERT, and what a booking costs in Temporal
 #: lock     resolve again, rewrite both locks
 PYTHON ?= python3
@@ -13,10 +14,11 @@ STAMP := .venv/.built-$(shell { cat requirements-dev.lock; $(PYTHON) -VV; pwd; }
 COMPILE := $(PY) -m piptools compile --quiet --no-strip-extras --allow-unsafe --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
 
-.PHONY: help demo up test check chaos compare bench lock
+.PHONY: help demo up test check chaos compare screenshots bench lock
 help: ; @sed -n 's/^#: //p' Makefile
 demo up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
+screenshots: $(STAMP) ; @$(PY) -m tests.browser.screenshots
 bench: $(STAMP)
 	$(PY) -m benchmarks.bench $(ARGS)
 	@$(PY) -m pytest -q --no-header tests/workflow/test_budgets.py

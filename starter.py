@@ -8,15 +8,16 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 
+from entrypoints.settings import Settings
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import ReceivePayment
 from ticketing.process import new_id
 from ticketing.seats import Seat
 from workflows.client import OrchestratedBookingProcess
+from workflows.encryption import data_converter
 
 PATIENCE = timedelta(seconds=30)
 
@@ -33,7 +34,8 @@ async def main() -> None:
 
     connect = ClientConfig.load_client_connect_config()
     connect.setdefault("target_host", "localhost:7233")
-    client = await Client.connect(**connect, data_converter=pydantic_data_converter)
+    converter = data_converter(Settings().payload_keys)
+    client = await Client.connect(**connect, data_converter=converter)
     process = OrchestratedBookingProcess(client, args.task_queue, patience=PATIENCE)
 
     request = PlaceBooking(

@@ -1,7 +1,8 @@
 """`make compare`: both twins through the same work and the same faults, and what came of it.
 
-Writes benchmarks/results/compare.json, docs/contrast.md and docs/plots/*.svg. Exit code 6 if an
-invariant was broken; with `--break` that is what is to happen, and nothing is written.
+Writes benchmarks/results/compare.json, docs/contrast.md and docs/plots/*.svg; a quick run all of
+them into .data/compare, for its figures are rough. Exit code 6 if an invariant was broken; with
+`--break` that is what is to happen, and nothing is written.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -38,8 +40,10 @@ from entrypoints.children import Home
 from entrypoints.interrupts import interruptible
 
 RESULT = ROOT / "benchmarks" / "results" / "compare.json"
+QUICK_RESULT = ROOT / ".data" / "compare" / RESULT.name
 FINDINGS, INTERRUPTED = 6, 130  # exit codes
 FASTER_POLL_SECONDS = 1
+IDLE_SECONDS = 10  # enough for it: no interval is longer than 2 s
 FASTER = "fast-"  # what tells its bookings from the others
 
 Step = tuple[str, Callable[[], Awaitable[Figures]]]
@@ -52,8 +56,11 @@ class Progress:
         self._begun = asyncio.get_running_loop().time()
 
     def __call__(self, text: str) -> None:
-        passed = asyncio.get_running_loop().time() - self._begun
-        print(f"{passed:6.1f} s  {text}", flush=True)
+        print(f"{self.seconds:6.1f} s  {text}", flush=True)
+
+    @property
+    def seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self._begun
 
 
 async def compare(home: Home, sizes: Sizes, seed: int, say: Progress) -> Figures:
@@ -63,6 +70,7 @@ async def compare(home: Home, sizes: Sizes, seed: int, say: Progress) -> Figures
         sides |= await _measured(home, twin, sizes, seed, say)
     return {
         "taken_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "took_seconds": round(say.seconds),
         "seed": seed,
         "quick": sizes == QUICK,
         "machine": environment(),
@@ -85,6 +93,7 @@ async def _measured(
             ("due", lambda: due_at_once(running, sizes, seed)),
         ]
         figures = {str(twin): await _all(twin, steps, say)}
+        say(f"{twin}: seats freed ...")
         await seats_freed(running, figures[twin]["latency"])
         if twin == "choreographed":
             figures["choreographed_fast_poll"] = await _with_faster_poll(running, sizes, seed, say)
@@ -95,10 +104,11 @@ async def _measured(
 async def _with_faster_poll(side: Side, sizes: Sizes, seed: int, say: Progress) -> Figures:
     """What the choreography's poll decides, once more; it stays at that for the rest."""
     await side.restart(expiration_poll_seconds=FASTER_POLL_SECONDS)
+    shorter = replace(sizes, idle=min(sizes.idle, IDLE_SECONDS))
     steps: list[Step] = [
         ("latency", lambda: steady_and_burst(side, sizes, seed, FASTER)),
         ("due", lambda: due_at_once(side, sizes, seed, FASTER)),
-        ("idle", lambda: idle(side, sizes)),
+        ("idle", lambda: idle(side, shorter)),
     ]
     figures = await _all(f"{side.twin}, polling every {FASTER_POLL_SECONDS} s", steps, say)
     await seats_freed(side, figures["latency"], FASTER)
@@ -145,9 +155,10 @@ async def _run(home: Home, options: Namespace) -> list[str]:
         return await _broken(home, options.broken, options.seed, say)
     sizes = QUICK if options.quick else FULL
     result = await compare(home, sizes, options.seed, say)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    for file in report.write(result):
+    kept, docs = (QUICK_RESULT, QUICK_RESULT.parent) if options.quick else (RESULT, report.DOCS)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(result, indent=1) + "\n")
+    for file in (kept, *report.write(result, docs)):
         say(f"wrote {file.relative_to(ROOT)}")
     return violations(result)
 

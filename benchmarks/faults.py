@@ -6,11 +6,11 @@ sold twice or kept, and the provider's ledger agrees with ours.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from aiohttp import ClientSession
 from temporalio.api.enums.v1 import EventType
@@ -20,6 +20,7 @@ from benchmarks.scenarios import Figures, Sizes
 from benchmarks.sides import Side
 from benchmarks.work import (
     A_LONG_HOLD,
+    ASK_AGAIN,
     SEATS_MAX,
     TROUBLE,
     capture,
@@ -39,8 +40,10 @@ EVERY = 0.15  # seconds between two customers
 KILL_EVERY = 2.5
 ANSWER_WITHIN = 25.0  # seconds until a client asks again
 QUIET_WITHIN = 30.0  # seconds after the last client left
+LOOK_EVERY = 1.0  # seconds: a look reads the whole log
 EXPIRED_WITHIN = 90.0
 
+T = TypeVar("T")
 Kind = Literal["pays", "leaves", "cancels", "pays late", "pays wrongly", "pays twice", "competes"]
 UNPAID = ("leaves", "pays late", "pays wrongly")  # until the deadline
 KINDS: dict[Kind, int] = {
@@ -80,7 +83,7 @@ PARKED = "SELECT count(*) FROM es.dead_letter WHERE resolved_at IS NULL  -- comp
 
 @dataclass(slots=True)
 class Told:
-    """What the clients noticed; `patience` is how often they ask."""
+    """What the clients noticed; `patience` is how many times `ANSWER_WITHIN` they go on asking."""
 
     patience: int
     kinds: Counter[str] = field(default_factory=Counter)
@@ -153,28 +156,29 @@ async def _customer(side: Side, kind: Kind, request: PlaceBooking, told: Told) -
 
 
 async def _decision(side: Side, request: PlaceBooking, told: Told) -> Decision | None:
-    """What a client does: ask the same again, and complain in the end."""
-    error = ""
-    for _ in range(told.patience):
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN):
-                return await side.process.place(request)
-        except TROUBLE as trouble:
-            told.repeated_requests += 1
-            error = repr(trouble)
-    told.given_up.append(f"{request.booking_id}: no decision: {error[:200]}")
-    return None
+    what = f"{request.booking_id}: no decision"
+    return await _insist(lambda: side.process.place(request), told, what)
 
 
 async def _cancel(side: Side, booking_id: BookingId, told: Told) -> None:
-    for _ in range(told.patience):
+    what = f"{booking_id}: could not be cancelled"
+    await _insist(lambda: side.process.cancel(booking_id, "changed my mind"), told, what)
+
+
+async def _insist(ask: Callable[[], Awaitable[T]], told: Told, what: str) -> T | None:
+    """What a client does: ask the same again after a moment, and complain in the end."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + told.patience * ANSWER_WITHIN
+    while True:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                await side.process.cancel(booking_id, "changed my mind")
-            return
-        except TROUBLE:
+                return await ask()
+        except TROUBLE as trouble:
+            if loop.time() > deadline:
+                told.given_up.append(f"{what}: {trouble!r}"[:240])
+                return None
             told.repeated_requests += 1
-    told.given_up.append(f"{booking_id}: could not be cancelled")
+        await asyncio.sleep(ASK_AGAIN)
 
 
 async def _expired(side: Side, booking_id: BookingId) -> bool:
@@ -202,7 +206,7 @@ async def _until_quiet(side: Side) -> float:
             await _broken_promises(side)
         )
 
-    await measure.until(quiet, QUIET_WITHIN)
+    await measure.until(quiet, QUIET_WITHIN, LOOK_EVERY)
     return round(loop.time() - began, 1)
 
 

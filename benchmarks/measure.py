@@ -2,8 +2,8 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from statistics import quantiles
 from urllib.request import urlopen
 
@@ -13,14 +13,41 @@ LOOK_EVERY = 0.1  # seconds
 METER_LAG = 3.0  # seconds that Temporal's meter is behind, at most
 
 # The mark keeps what the comparison asks out of what it counts.
-STATEMENTS = """
-SELECT coalesce(sum(calls) FILTER (WHERE NOT reset), 0)::bigint AS ours,
-       coalesce(sum(calls) FILTER (WHERE reset), 0)::bigint AS resets
-  FROM (SELECT calls, query IN ('RESET ALL', 'CLOSE ALL', 'UNLISTEN *',
-                                'SELECT pg_advisory_unlock_all()') AS reset
-          FROM pg_stat_statements
-         WHERE query NOT LIKE '%compare:%' AND query NOT LIKE '%pg_stat_statements%') AS sent
+STATEMENTS = r"""
+SELECT regexp_replace(query, '\s+', ' ', 'g') AS query, sum(calls)::bigint AS calls
+  FROM pg_stat_statements
+ WHERE query NOT LIKE '%compare:%' AND query NOT LIKE '%pg_stat_statements%'
+ GROUP BY 1
 """
+
+# What a statement is for, told by words that only its text has; the first that fits counts.
+PURPOSES = (
+    ("loads", "AS done_hash"),
+    ("appends", "es.append("),
+    ("reads", "e.stream_id = $1 AND e.version > $2"),
+    ("seats", "reservations."),
+    ("views", "INSERT INTO views."),
+    ("views", "b.booking_id = $1"),
+    ("views", "p.payment_id = $1"),
+    ("mail", "notifications.mark (kind"),
+    ("mail", "UPDATE notifications.mark"),
+    ("notices", "payments.notice"),
+    ("checkpoints", "UPDATE es.checkpoint SET position"),
+    ("checkpoints", "es.dead_letter"),
+    ("transactions", "BEGIN"),
+    ("transactions", "COMMIT"),
+    ("doorbell", "pg_notify("),
+    ("looks", "AS o (slice, after)"),
+    ("members", "es.member"),
+    ("members", "SKIP LOCKED"),
+    ("sweeps", "FROM views."),
+    ("driver", "typeinfo_tree"),  # the types that a new connection meets
+    ("driver", "set_config("),
+    ("driver", "SELECT $1"),  # is the doorbell's connection alive?
+)
+OTHER = "other"
+# Asked whether there is work or not; all others are because of a booking.
+LOOKS = ("looks", "members", "sweeps", "driver")
 
 # What bookings add. Seats on sale and checkpoints are there before.
 ROWS_AND_BYTES = """
@@ -101,21 +128,17 @@ CLOCK = "SELECT extract(epoch FROM es.now())::float8  -- compare:"
 CLAIMS = "SELECT coalesce(sum(epoch), 0)::bigint FROM es.checkpoint  -- compare:"
 
 
-@dataclass(frozen=True, slots=True)
-class Statements:
-    """How many were sent; `resets` are the driver's, when a connection goes back to its pool."""
-
-    ours: int
-    resets: int
-
-    def since(self, before: "Statements") -> "Statements":
-        return Statements(self.ours - before.ours, self.resets - before.resets)
+async def statements(side: Side) -> Counter[str]:
+    """How many every process has sent so far, by purpose."""
+    sent: Counter[str] = Counter()
+    for row in await side.parts.pool.fetch(STATEMENTS):
+        sent[purpose(row["query"])] += row["calls"]
+    return sent
 
 
-async def statements(side: Side) -> Statements:
-    row = await side.parts.pool.fetchrow(STATEMENTS)
-    assert row is not None
-    return Statements(row["ours"], row["resets"])
+def purpose(query: str) -> str:
+    """What a statement is for, its white space being single."""
+    return next((name for name, mark in PURPOSES if mark in query), OTHER)
 
 
 async def rows_and_bytes(side: Side) -> tuple[int, int]:
@@ -156,14 +179,27 @@ async def claims(side: Side) -> int:
     return count
 
 
-async def until(happened: Callable[[], Awaitable[bool]], within: float) -> bool:
+async def until(
+    happened: Callable[[], Awaitable[bool]], within: float, every: float = LOOK_EVERY
+) -> bool:
     """Ask again until it is so; False if that does not come in time."""
     deadline = asyncio.get_running_loop().time() + within
     while not await happened():
         if asyncio.get_running_loop().time() > deadline:
             return False
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(every)
     return True
+
+
+async def until_as_many(so_far: Callable[[], Awaitable[int]], count: int, within: float) -> int:
+    """Ask again until there are so many, or no more have come for so long; how many there are."""
+    time = asyncio.get_running_loop().time
+    found, since = await so_far(), time()
+    while found < count and time() - since < within:
+        await asyncio.sleep(LOOK_EVERY)
+        if (now := await so_far()) != found:
+            found, since = now, time()
+    return found
 
 
 async def meter(side: Side) -> dict[str, float]:

@@ -9,8 +9,8 @@ from benchmarks.coordination import CHANGES, ROOT
 from benchmarks.verdicts import EVEN_WITHIN, NAMES, SIDES, Ahead, Axis, Result, leader
 
 TEMPLATE = Path(__file__).parent / "contrast_template.md"
-DOCUMENT = ROOT / "docs" / "contrast.md"
-PLOTS = ROOT / "docs" / "plots"
+DOCS = ROOT / "docs"
+DOCUMENT = "contrast.md"
 LABELS = {
     "orchestrated": "orchestration",
     "choreographed": "choreography, 30 s",
@@ -68,16 +68,14 @@ ALWAYS: dict[Ahead, str] = {
 }
 
 
-def write(result: Result) -> list[Path]:
+def write(result: Result, into: Path = DOCS) -> list[Path]:
     """The plots and the document; the files that were written."""
-    PLOTS.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, plot in _plots(result).items():
-        file = PLOTS / f"{name}.svg"
-        file.write_text(plot)
-        written.append(file)
-    DOCUMENT.write_text(document(result))
-    return [*written, DOCUMENT]
+    (into / "plots").mkdir(parents=True, exist_ok=True)
+    texts = {f"plots/{name}.svg": plot for name, plot in _plots(result).items()}
+    texts[DOCUMENT] = document(result)
+    for name, text in texts.items():
+        (into / name).write_text(text)
+    return [into / name for name in texts]
 
 
 def document(result: Result) -> str:
@@ -98,7 +96,7 @@ def _content(result: Result) -> dict[str, str]:
         "scoreboard": "\n".join(f"| {' | '.join(axis.row)} |" for axis in everything),
         "tally": _tally(everything),
         "seed": str(result["seed"]),
-        **{name: f"{sizes[name]:,}" for name in ("steady", "burst", "due", "down")},
+        **{name: f"{sizes[name]:,}" for name in ("steady", "burst", "due", "down", "interrupted")},
         "steady_every": f"{1000 * sizes['steady_every']:.0f}",
         "trickle_every": f"{1000 * sizes['trickle_every']:.0f}",
         "cores": result["machine"]["machine"].split(",")[0],
@@ -151,7 +149,9 @@ def _in_short(group: Sequence[Axis]) -> str:
         return "neither side is ahead on more of the figures than the other."
     count = sum(each.ahead == ahead for each in group)
     most = max((each for each in group if each.ahead == ahead), key=lambda each: each.factor)
-    return f"{NAMES[ahead]} is ahead on {count} of {len(group)} figures. {most.sentence()}"
+    return (
+        f"{NAMES[ahead]} is ahead on {count} of {len(group)} figures, most of all: {most.brief()}"
+    )
 
 
 def _sentence(words: str) -> str:

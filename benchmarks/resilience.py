@@ -9,33 +9,32 @@ from benchmarks.scenarios import Figures, Sizes, append, until_bookings
 from benchmarks.sides import Side
 from benchmarks.work import A_LONG_HOLD, SEATS_MAX, Customer, Served, customers, put_on_sale, serve
 
-BEFORE = 2.0  # seconds of undisturbed work
-NORMAL = 1.0  # a decision that takes longer than this has been held up, on an idle machine
 DECIDED = ("BookingConfirmed", "BookingDenied")
 
 
 async def recovery(side: Side, sizes: Sizes, seed: int) -> Figures:
-    """SIGKILL to all of our coordinating processes at once; new ones are started right away."""
-    crowd = await _trickle(side, "recovery", sizes.trickle, sizes.trickle_every, seed)
-    loop = asyncio.get_running_loop()
-    serving = asyncio.create_task(serve(side, crowd))
-    await asyncio.sleep(BEFORE)
-    killed_at = loop.time()
+    """SIGKILL to all of our coordinating processes at once; new ones are started right away.
+
+    It comes in the middle of a burst, when the first of many has its answer: the others are the
+    interrupted bookings. More customers come after it, one by one.
+    """
+    burst = await _trickle(side, "interrupted", sizes.interrupted, 0, seed)
+    crowd = await _trickle(side, "later", sizes.trickle, sizes.trickle_every, seed)
+    bursting = Served()
+    interrupted = asyncio.create_task(serve(side, burst, bursting))
+    await bursting.first.wait()
     await side.kill(*side.coordinators)
+    killed_at = asyncio.get_running_loop().time()
     await side.start(*side.coordinators)
-    served = await serving
-    held_up = [
-        decided
-        for waited, decided in zip(served.waits, served.decided_at, strict=True)
-        if waited > NORMAL and decided > killed_at
-    ]
+    later = await serve(side, crowd)
+    await interrupted
+    under_way = [each for each in bursting.answers if each.decided_at > killed_at]
     return {
         "killed": list(side.coordinators),
-        "bookings": len(crowd),
-        "trouble": served.trouble,
-        "held_up": len(held_up),
-        "longest_wait_seconds": round(max(served.waits), 1),
-        "until_normal_seconds": round(max(held_up, default=killed_at) - killed_at, 1),
+        "bookings": len(crowd) + len(burst),
+        "trouble": [*bursting.trouble, *later.trouble],
+        "interrupted": spread([each.decided_at - killed_at for each in under_way]),
+        "later": spread(later.waits),
     }
 
 

@@ -1,6 +1,7 @@
 """The axes that are measured on a running side: the same seeded work for each."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,11 +25,12 @@ from ticketing.ids import booking_stream, command_id, payment_stream
 
 Figures = dict[str, Any]
 
-WITHIN = 120.0  # seconds until what has to happen is given up
+VIEWS_AND_MAIL_FOLLOW = 1.0  # seconds
+WITHIN = 120.0  # seconds without any progress until what has to happen is given up
 LEAVE = 0.25  # the share of those who never pay
 A_SHORT_HOLD = timedelta(seconds=4)
 SERVED_AT_ONCE = 32
-MARGIN, MARGIN_SECONDS = 1.2, 5.0  # between the last confirmation expected and the deadline
+MARGIN, MARGIN_SECONDS = 1.4, 5.0  # between the last confirmation expected and the deadline
 SLICE_OF_HOLD = 0.02  # seconds between two settings of the hold: deadlines are that close
 # $1 concert, $2 due at, in seconds of the epoch
 FALL_DUE_AT = """
@@ -53,10 +55,11 @@ class Sizes:
     warm_up: int  # bookings that tell how fast the others will be confirmed
     trickle: int
     trickle_every: float
+    interrupted: int  # bookings under way when all that coordinates is killed
     down: float
     faults: int
     kills: int
-    patience: int  # how often a client asks the same
+    patience: int  # times 25 s: for how long a client asks the same
 
 
 FULL = Sizes(
@@ -68,9 +71,10 @@ FULL = Sizes(
     rush=200,
     concerts=100,
     due=2000,
-    warm_up=50,
+    warm_up=100,
     trickle=80,
     trickle_every=0.25,
+    interrupted=60,
     down=30,
     faults=150,
     kills=10,
@@ -82,12 +86,13 @@ QUICK = Sizes(
     steady=20,
     steady_every=0.2,
     burst=25,
-    rush=30,
-    concerts=30,
-    due=60,
+    rush=20,
+    concerts=20,
+    due=40,
     warm_up=15,
-    trickle=40,
+    trickle=24,
     trickle_every=0.25,
+    interrupted=20,
     down=3,
     faults=30,
     kills=2,
@@ -102,16 +107,17 @@ async def idle(side: Side, sizes: Sizes) -> Figures:
     sent = await measure.statements(side)
     polls = await _polls(side)
     await asyncio.sleep(sizes.idle)
-    sent = (await measure.statements(side)).since(sent)
+    sent = await measure.statements(side) - sent
     return {
-        "statements_per_minute": round(sent.ours * per_minute),
-        "resets_per_minute": round(sent.resets * per_minute),
+        "statements_per_minute": round(sent.total() * per_minute),
+        "by_purpose": {name: round(count * per_minute) for name, count in sent.items()},
         "temporal_polls_per_minute": round((await _polls(side) - polls) * per_minute),
     }
 
 
 async def cost(side: Side, sizes: Sizes, seed: int) -> Figures:
     """What a booking costs that is placed, paid and settled, one after another."""
+    await _warm_up(side, sizes, seed)
     await put_on_sale(side, "cost", sizes.costed * SEATS_MAX, A_LONG_HOLD)
     crowd = customers("cost", seed, sizes.costed, every=0, concerts=["cost"])
     actions = await _actions(side)
@@ -121,20 +127,34 @@ async def cost(side: Side, sizes: Sizes, seed: int) -> Figures:
     for number, customer in enumerate(crowd, start=1):
         await serve(side, [customer])
         await until_bookings(side, "cost", number, "BookingSettled")
-    await asyncio.sleep(1)  # views and mail follow
-    sent = (await measure.statements(side)).since(sent)
+    await asyncio.sleep(VIEWS_AND_MAIL_FOLLOW)
+    sent = await measure.statements(side) - sent
     rows_after, size_after = await measure.rows_and_bytes(side)
     count = len(crowd)
     return {
         "bookings": count,
-        "statements": round(sent.ours / count, 1),
-        "resets": round(sent.resets / count, 1),
+        "statements": round(sum(_caused(sent).values()) / count, 1),
+        "by_purpose": {name: round(each / count, 1) for name, each in sorted(sent.items())},
         "rows": round((rows_after - rows) / count, 1),
         "bytes": round((size_after - size) / count),
         "wal_bytes": round((await measure.wal_bytes(side) - wal) / count),
         "actions": round((await _actions(side) - actions) / count, 1),
         **await _histories(side, crowd),
     }
+
+
+async def _warm_up(side: Side, sizes: Sizes, seed: int) -> None:
+    """Some bookings at once, so that every pool has its connections, and they know all types."""
+    await put_on_sale(side, "ready", sizes.warm_up * SEATS_MAX, A_LONG_HOLD)
+    crowd = customers("ready", seed, sizes.warm_up, every=0, concerts=["ready"])
+    await serve(side, crowd)
+    await until_bookings(side, "ready", len(crowd), "BookingSettled")
+    await asyncio.sleep(VIEWS_AND_MAIL_FOLLOW)
+
+
+def _caused(sent: Counter[str]) -> Counter[str]:
+    """Those that would not have been sent without a booking."""
+    return Counter({name: count for name, count in sent.items() if name not in measure.LOOKS})
 
 
 async def steady_and_burst(side: Side, sizes: Sizes, seed: int, tag: str = "") -> Figures:
@@ -259,23 +279,21 @@ async def append(side: Side, customer: Customer) -> None:
 
 
 async def until_bookings(side: Side, prefix: str, count: int, *events: str) -> None:
-    async def happened() -> bool:
-        return await measure.bookings_with(side, prefix, *events) >= count
+    async def happened() -> int:
+        return await measure.bookings_with(side, prefix, *events)
 
-    if not await measure.until(happened, WITHIN):
-        found = await measure.bookings_with(side, prefix, *events)
+    if (found := await measure.until_as_many(happened, count, WITHIN)) < count:
         raise TimeoutError(f"{side.twin}: {found} of {count} {prefix} bookings with {events}")
 
 
 async def _until_free(side: Side, prefix: str, count: int, due_at: float = 0.0) -> int:
     """Wait until so many bookings gave their seats back."""
 
-    async def happened() -> bool:
-        return len(await measure.seconds(side, measure.DEADLINE_TO_FREE, prefix)) >= count
+    async def freed() -> int:
+        return len(await measure.seconds(side, measure.DEADLINE_TO_FREE, prefix))
 
     ahead = max(0.0, due_at - await measure.clock(side)) if due_at else 0.0
-    await measure.until(happened, ahead + 2 * WITHIN)
-    return len(await measure.seconds(side, measure.DEADLINE_TO_FREE, prefix))
+    return await measure.until_as_many(freed, count, ahead + WITHIN)
 
 
 async def _actions(side: Side) -> float:

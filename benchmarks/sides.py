@@ -4,27 +4,25 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import asyncpg
 
-from choreography.client import ChoreographedBookingProcess
 from entrypoints.children import Home, claim
 from entrypoints.embedded import postgres, temporal_server, until_ready
+from entrypoints.processes import booking_process_on
 from entrypoints.settings import Settings
 from entrypoints.system import Ports, Program, Stack, programs, stack
 from entrypoints.wiring import BoxOffice, box_office
 from ticketing.process import BookingProcess
-from workflows.client import OrchestratedBookingProcess
 
 Say = Callable[[str], None]
 Twin = Literal["orchestrated", "choreographed"]
 TWINS: tuple[Twin, ...] = ("orchestrated", "choreographed")
 Break = Literal["checkpoint-first", "no-append-lock"]  # for negative controls
 
-PATIENCE = timedelta(seconds=60)  # of a client: a busy machine, a consumer that was killed
+PATIENCE_SECONDS = 60  # of a client: a busy machine, a consumer that was killed
 BROKEN_CONSUMERS = Program(("-m", "benchmarks.broken"))
 
 # Counts what every process sends; it must be there when Postgres starts.
@@ -112,35 +110,27 @@ async def temporary_home() -> AsyncIterator[Home]:
 async def side(
     home: Home, twin: Twin, say: Say, broken: Break | None = None
 ) -> AsyncIterator[Side]:
-    """Starts a twin, every server durable; the choreography gets no Temporal server.
+    """Starts a twin, every server durable; the choreography has no Temporal server.
 
     Both live in a directory of their own of the home, which knows all that was started.
     """
     home = replace(home, directory=home.directory / twin)
     home.directory.mkdir()
     await _count_statements_of(home)
-    async with stack(home, Settings(process=twin), Ports(), lambda _: None) as running:
-        if twin == "choreographed":
-            await running.stop("temporal")
-        async with box_office(running.settings) as parts:
-            await parts.pool.execute(COUNT_STATEMENTS)
-            consumers = BROKEN_CONSUMERS if broken == "checkpoint-first" else None
-            opened = Side(twin, running, parts, _process(running, parts), consumers)
-            if broken == "no-append-lock":
-                await _remove_append_lock(parts.pool)
-            if broken == "checkpoint-first":
-                await opened.restart()
-            say(f"{twin}: its stack runs")
-            yield opened
-
-
-def _process(running: Stack, parts: BoxOffice) -> BookingProcess:
-    if running.settings.process == "choreographed":
-        return ChoreographedBookingProcess(
-            parts.bookings, parts.payments, parts.doorbell, patience=PATIENCE
-        )
-    queue = running.settings.task_queue
-    return OrchestratedBookingProcess(running.client, queue, patience=PATIENCE)
+    settings = Settings(process=twin, client_patience_seconds=PATIENCE_SECONDS)
+    async with (
+        stack(home, settings, Ports(), lambda _: None) as running,
+        box_office(running.settings) as parts,
+    ):
+        await parts.pool.execute(COUNT_STATEMENTS)
+        consumers = BROKEN_CONSUMERS if broken == "checkpoint-first" else None
+        opened = Side(twin, running, parts, booking_process_on(running, parts), consumers)
+        if broken == "no-append-lock":
+            await _remove_append_lock(parts.pool)
+        if broken == "checkpoint-first":
+            await opened.restart()
+        say(f"{twin}: its stack runs")
+        yield opened
 
 
 async def _count_statements_of(home: Home) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.measure import LOOKS
 from benchmarks.verdicts import SIDES, Result, places
 
 COLUMNS = {
@@ -16,6 +17,20 @@ METRICS = {
     "deadline_to_free": "deadline to seats free",
 }
 QUANTILES = ("p50", "p95", "p99", "max")
+STATEMENTS = {
+    "entities loaded, to decide": ("loads",),
+    "events appended": ("appends",),
+    "entities read": ("reads",),
+    "seats reserved, held, released": ("seats",),
+    "views": ("views",),
+    "mail marked, and marked as sent": ("mail",),
+    "the provider's notice": ("notices",),
+    "checkpoints moved, parked streams asked for": ("checkpoints",),
+    "`BEGIN` and `COMMIT`": ("transactions",),
+    "consumers woken": ("doorbell",),
+    "anything else": ("other",),
+    "*meanwhile*: looks for events, for work, for other members": LOOKS,
+}
 CHANGES = {
     "reminder": "the reminder",
     "late-payment": "late payments are reinstated",
@@ -30,6 +45,7 @@ def tables(result: Result) -> dict[str, str]:
         "due_table": _due(result),
         "throughput": _throughput(result),
         "cost": _cost(result),
+        "statements": _statements(result),
         "idle": _idle(result),
         "recovery": _recovery(result),
         "away": _away(result),
@@ -41,7 +57,8 @@ def tables(result: Result) -> dict[str, str]:
 
 def environment(result: Result) -> str:
     """The rows of a table that has its head already."""
-    rows = {"taken": result["taken_at"], "seed": result["seed"], **result["machine"]}
+    took = f"{result['took_seconds'] / 60:.1f} minutes"
+    rows = {"taken": result["taken_at"], "took": took, "seed": result["seed"], **result["machine"]}
     return "\n".join(_row((name, value)) for name, value in rows.items())
 
 
@@ -83,8 +100,7 @@ def _cost(result: Result) -> str:
         result,
         "cost",
         {
-            "statements": "statements to Postgres",
-            "resets": "statements of the driver's resets",
+            "statements": "statements to Postgres that it causes",
             "rows": "rows stored in Postgres",
             "bytes": "bytes of those rows",
             "wal_bytes": "bytes of write-ahead log",
@@ -95,13 +111,21 @@ def _cost(result: Result) -> str:
     )
 
 
+def _statements(result: Result) -> str:
+    sent = [result["sides"][name]["cost"]["by_purpose"] for name in SIDES]
+    rows = [
+        (label, *(f"{sum(each.get(name, 0) for name in names):.1f}" for each in sent))
+        for label, names in STATEMENTS.items()
+    ]
+    return _table(("statements per settled booking", "orchestration", "choreography"), rows)
+
+
 def _idle(result: Result) -> str:
     return _side_by_side(
         result,
         "idle",
         {
             "statements_per_minute": "statements to Postgres a minute",
-            "resets_per_minute": "statements of the driver's resets a minute",
             "temporal_polls_per_minute": "polls of Temporal's task queues a minute",
         },
         ("orchestrated", "choreographed", "choreographed_fast_poll"),
@@ -109,12 +133,16 @@ def _idle(result: Result) -> str:
 
 
 def _recovery(result: Result) -> str:
-    names = {
-        "held_up": "clients who waited for more than a second",
-        "longest_wait_seconds": "longest wait, s",
-        "until_normal_seconds": "from the kill to the last late decision, s",
-    }
-    return _side_by_side(result, "recovery", names)
+    sides = [result["sides"][name]["recovery"] for name in SIDES]
+    rows = [
+        ("bookings under way at the kill", *(each["interrupted"]["count"] for each in sides)),
+        ("half of them decided after", *(_of(each["interrupted"], "p50") for each in sides)),
+        ("the last of them", *(_of(each["interrupted"], "max") for each in sides)),
+        ("customers who came later", *(each["later"]["count"] for each in sides)),
+        ("half of them waited", *(_of(each["later"], "p50") for each in sides)),
+        ("the longest of them", *(_of(each["later"], "max") for each in sides)),
+    ]
+    return _table(("", "orchestration", "choreography"), rows)
 
 
 def _away(result: Result) -> str:
@@ -205,6 +233,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _row(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _of(spread: Result, quantile: str) -> str:
+    return _ms(spread[quantile]) if spread["count"] else "nobody"
 
 
 def _ms(value: float) -> str:

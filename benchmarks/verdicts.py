@@ -50,6 +50,12 @@ class Axis:
     def _values(self) -> tuple[float, float]:
         return self.orchestrated, self.choreographed
 
+    def brief(self) -> str:
+        """Of one who is ahead: on what, and by how much."""
+        left, right = (f"{each:,g} {self.unit}".strip() for each in self._values)
+        what = self.what[0].lower() + self.what[1:]
+        return f"{what}, {times(self.factor)} ({left} and {right})."
+
     def sentence(self) -> str:
         """What the figures say, in words."""
         left, right = (f"{each:,g} {self.unit}".strip() for each in self._values)
@@ -135,7 +141,7 @@ def _rates(result: Result) -> Iterator[Axis]:
 def _costs(result: Result) -> Iterator[Axis]:
     left, right = (result["sides"][name] for name in SIDES)
     for name, key, unit in (
-        ("Statements of ours to Postgres per settled booking", "statements", ""),
+        ("Statements to Postgres that a settled booking causes", "statements", ""),
         ("Rows in Postgres per settled booking", "rows", ""),
         ("Bytes of those rows", "bytes", "B"),
         ("Write-ahead log per settled booking", "wal_bytes", "B"),
@@ -146,13 +152,19 @@ def _costs(result: Result) -> Iterator[Axis]:
 def _idle(result: Result) -> Axis:
     left, right = (result["sides"][name]["idle"] for name in SIDES)
     key = "statements_per_minute"
-    return Axis("Statements of ours to Postgres a minute, idle", left[key], right[key])
+    return Axis("Statements to Postgres a minute, idle", left[key], right[key])
 
 
 def _resilience(result: Result) -> Iterator[Axis]:
     left, right = (result["sides"][name] for name in SIDES)
-    key = "until_normal_seconds"
-    yield Axis("Back to normal after SIGKILL", left["recovery"][key], right["recovery"][key], "s")
+    for what, key, quantile in (
+        ("Bookings interrupted by SIGKILL: the last one decided after", "interrupted", "max"),
+        ("Customers who came after the SIGKILL: wait, p50", "later", "p50"),
+        ("Customers who came after the SIGKILL: longest wait", "later", "max"),
+    ):
+        kills = left["recovery"][key], right["recovery"][key]
+        if all(each["count"] for each in kills):
+            yield Axis(what, kills[0][quantile], kills[1][quantile], "ms")
     yield Axis(
         "Our processes down: decision after their return, p99",
         left["without_ours"]["log_door"]["decided_after_return"]["p99"],
@@ -185,11 +197,12 @@ def violations(result: Result) -> list[str]:
     for name, figures in sides.items():
         for situation in ("steady", "burst"):
             broken += [f"{name}: {each}" for each in figures["latency"][situation]["trouble"]]
+        broken += [f"{name}: {each}" for each in figures.get("recovery", {}).get("trouble", ())]
         due = figures["due"]
         if due["freed"] < due["bookings"]:
             broken.append(f"{name}: {due['bookings'] - due['freed']} bookings kept their seats")
         for door in ("without_ours", "without_temporal"):
-            lost = figures.get(door, {}).get("log_door", {}).get("lost", 0)
-            if lost:
-                broken.append(f"{name}: {lost} accepted bookings lost {door}")
+            doors = [figures.get(door, {}).get(each, {}) for each in ("front_door", "log_door")]
+            if lost := sum(each.get("lost", 0) for each in doors):
+                broken.append(f"{name}: {lost} bookings lost {door}")
     return broken

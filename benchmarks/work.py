@@ -39,17 +39,30 @@ class Customer:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """When it was asked for, and when it came; by the event loop's clock, in seconds."""
+
+    asked_at: float
+    decided_at: float
+
+    @property
+    def waited(self) -> float:
+        return self.decided_at - self.asked_at
+
+
 @dataclass(slots=True)
 class Served:
     """What the clients saw."""
 
-    waits: list[float] = field(default_factory=list)  # seconds from request to decision
-    decided_at: list[float] = field(default_factory=list)  # by the event loop's clock
+    answers: list[Answer] = field(default_factory=list)
+    first: asyncio.Event = field(default_factory=asyncio.Event)  # the first answer has come
     statuses: dict[str, str] = field(default_factory=dict)  # by booking
     trouble: list[str] = field(default_factory=list)
 
-    def count(self, *statuses: str) -> int:
-        return sum(each in statuses for each in self.statuses.values())
+    @property
+    def waits(self) -> list[float]:
+        return [each.waited for each in self.answers]
 
 
 async def put_on_sale(side: Side, concert_id: str, seats: int, hold: timedelta) -> None:
@@ -113,9 +126,14 @@ def place(booking_id: str, concert_id: str, seats: tuple[Seat, ...]) -> PlaceBoo
     )
 
 
-async def serve(side: Side, crowd: Sequence[Customer], *, at_once: int = 1000) -> Served:
-    """Let the customers come at their time, no more than so many being served at once."""
-    served, gate = Served(), asyncio.Semaphore(at_once)
+async def serve(
+    side: Side, crowd: Sequence[Customer], served: Served | None = None, *, at_once: int = 1000
+) -> Served:
+    """Let the customers come at their time, no more than so many being served at once.
+
+    What they see is added to `served` as it happens.
+    """
+    served, gate = served or Served(), asyncio.Semaphore(at_once)
     started = asyncio.get_running_loop().time()
 
     async def one(customer: Customer) -> None:
@@ -128,8 +146,8 @@ async def serve(side: Side, crowd: Sequence[Customer], *, at_once: int = 1000) -
             except TROUBLE as error:
                 served.trouble.append(f"{customer.request.booking_id}: {error!r}")
                 return
-            served.waits.append(loop.time() - asked)
-            served.decided_at.append(loop.time())
+            served.answers.append(Answer(asked, loop.time()))
+            served.first.set()
             served.statuses[customer.request.booking_id] = decision.status
             if customer.plan == "pays" and decision.status == "confirmed":
                 await capture(side, customer.request.booking_id, decision)

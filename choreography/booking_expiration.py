@@ -14,6 +14,8 @@ from ticketing.ids import BookingId, booking_stream, command_id
 PROCESS = "BookingExpirationProcess"
 AT_ONCE = 4  # commands of a sweep under way together: all five sweeps find room in the pool
 
+AFTER_A_FULL_PAGE = timedelta(seconds=1)  # more may be waiting; or it is the same once more
+
 T = TypeVar("T")
 
 _log = structlog.get_logger()
@@ -48,11 +50,16 @@ async def sweep(
     return len(found)
 
 
-async def every(frequency: timedelta, what: Callable[[], Awaitable[object]]) -> None:
-    """Do it again and again until cancelled; a failure is logged, and waits for the next time."""
+async def every(frequency: timedelta, what: Callable[[], Awaitable[int]], *, page: int) -> None:
+    """Sweep again and again until cancelled; a failure is logged, and waits for the next time.
+
+    One that found as many as fit on its page is followed by the next at once, or nearly so.
+    """
     while True:
+        found = 0
         try:
-            await what()
+            found = await what()
         except Exception:  # noqa: BLE001  # the database may be away for a while
             _log.exception("sweep failed")
-        await asyncio.sleep(frequency.total_seconds())
+        pause = frequency if found < page else min(frequency, AFTER_A_FULL_PAGE)
+        await asyncio.sleep(pause.total_seconds())

@@ -4,6 +4,7 @@ Money that overtook its booking's confirmation stays `received`: the sweep asks 
 consumer and several sweeps may use one payment at the same time; the streams put them in order.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from choreography.booking_confirmation import ATTEMPT, deny_unconfirmed
@@ -40,84 +41,83 @@ PROCESS = "BookingPaymentProcess"
 Answer = Accepted[Booking | None, BookingEvent] | BookingRejection
 
 
-class BookingPaymentProcess:
-    """What a payment needs to know to find its end."""
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a payment needs to find its end."""
 
-    def __init__(
-        self,
-        bookings: BookingHandler,
-        payments: PaymentHandler,
-        reservations: ReservationService,
-        terms: ProcessTerms,
-    ) -> None:
-        self._bookings = bookings
-        self._payments = payments
-        self._reservations = reservations
-        self._terms = terms
+    bookings: BookingHandler
+    payments: PaymentHandler
+    reservations: ReservationService
+    terms: ProcessTerms
 
-    async def use(self, payment_id: PaymentId, *, waited: timedelta) -> None:
-        """Apply it, or request its refund; neither, while its booking may still be confirmed."""
-        payment = await self._payments.read(StreamId(payment_stream(payment_id)))
-        assert payment is not None  # its events are in the log
-        if payment.status != "received":
-            return  # an event that comes again must not pay with money that went back
-        booking_id, amount = payment.received.booking_id, payment.received.amount
-        pay = PayBooking(booking_id=booking_id, payment_id=payment_id, amount=amount)
-        answer = await self._answer(pay, waited)
-        if isinstance(answer, Accepted):
-            await self._tell(ApplyPayment(payment_id=payment_id, booking_id=booking_id), "apply")
-        elif waited >= patience_with(answer.type, self._terms):
-            reason = REFUND_REASONS[answer.type]
-            refund = RequestRefund(payment_id=payment_id, reason=reason)
-            # Somebody else's request may have another reason: there is more than one truth about
-            # a booking that expired, and then got its seats back with other money.
-            fine = (PaymentRefundIsRequested, PaymentIsRefunded)
-            await self._tell(refund, f"request refund, {reason}", *fine)
 
-    async def _answer(self, pay: PayBooking, waited: timedelta) -> Answer:
-        answer = await self._ask(pay, pay.payment_id, "pay")
-        match answer:
-            case BookingIsNotConfirmed() if waited >= patience_with(answer.type, self._terms):
-                # Without a final answer of the booking it could be confirmed, and paid with this
-                # money by the next who asks, while we give it back.
-                await deny_unconfirmed(pay.booking_id, bookings=self._bookings)
-                return await self._answer(pay, waited)
-            case BookingIsExpired() if self._terms.late_payment == "reinstate":
-                return await self._reinstate(pay)
-            case _:
-                return answer
+async def use_payment(payment_id: PaymentId, *, waited: timedelta, by: Services) -> None:
+    """Apply it, or request its refund; neither, while its booking may still be confirmed."""
+    payment = await by.payments.read(StreamId(payment_stream(payment_id)))
+    assert payment is not None  # its events are in the log
+    if payment.status != "received":
+        return  # an event that comes again must not pay with money that went back
+    booking_id, amount = payment.received.booking_id, payment.received.amount
+    pay = PayBooking(booking_id=booking_id, payment_id=payment_id, amount=amount)
+    answer = await _answer(pay, waited, by)
+    if isinstance(answer, Accepted):
+        await _tell(ApplyPayment(payment_id=payment_id, booking_id=booking_id), "apply", by)
+    elif waited >= patience_with(answer.type, by.terms):
+        reason = REFUND_REASONS[answer.type]
+        refund = RequestRefund(payment_id=payment_id, reason=reason)
+        # Somebody else's request may have another reason: there is more than one truth about
+        # a booking that expired, and then got its seats back with other money.
+        fine = (PaymentRefundIsRequested, PaymentIsRefunded)
+        await _tell(refund, f"request refund, {reason}", by, *fine)
 
-    async def _reinstate(self, pay: PayBooking) -> Answer:
-        """The late payment policy: the same seats again, if nobody has taken one of them."""
-        booking = await self._bookings.read(StreamId(booking_stream(pay.booking_id)))
-        assert booking is not None  # it just said that it is expired
-        await self._reservations.release(pay.booking_id, ATTEMPT)  # may not have happened yet
-        attempt = reinstatement_attempt(pay.payment_id)
-        reserved = await self._reservations.reserve(
-            pay.booking_id, attempt, booking.concert_id, booking.seats
-        )
-        if not isinstance(reserved, Reserved):
-            return await self._ask(pay, pay.payment_id, "pay")  # another one may have settled it
-        reinstate = ReinstateBooking(**pay.model_dump(), tickets=reserved.tickets)
-        answer = await self._ask(reinstate, pay.payment_id, "reinstate")
-        if not isinstance(answer, Accepted):
-            await self._reservations.release(pay.booking_id, attempt)
-        return answer
 
-    async def _ask(self, command: BookingCommand, payment_id: PaymentId, step: str) -> Answer:
-        return await self._bookings.execute(
-            command,
-            command_id=command_id(f"{PROCESS}/{payment_stream(payment_id)}", step),
-            metadata={"process": PROCESS},
-        )
+async def _answer(pay: PayBooking, waited: timedelta, by: Services) -> Answer:
+    answer = await _ask(pay, pay.payment_id, "pay", by)
+    match answer:
+        case BookingIsNotConfirmed() if waited >= patience_with(answer.type, by.terms):
+            # Without a final answer of the booking it could be confirmed, and paid with this
+            # money by the next who asks, while we give it back.
+            await deny_unconfirmed(pay.booking_id, bookings=by.bookings)
+            return await _answer(pay, waited, by)
+        case BookingIsExpired() if by.terms.late_payment == "reinstate":
+            return await _reinstate(pay, by)
+        case _:
+            return answer
 
-    async def _tell(
-        self, command: PaymentCommand, step: str, *fine: type[PaymentRejection]
-    ) -> None:
-        answer = await self._payments.execute(
-            command,
-            command_id=command_id(f"{PROCESS}/{payment_stream(command.payment_id)}", step),
-            metadata={"process": PROCESS},
-        )
-        if not isinstance(answer, (Accepted, *fine)):
-            raise DefectError(f"{command.payment_id}: {step} was answered {answer!r}")
+
+async def _reinstate(pay: PayBooking, by: Services) -> Answer:
+    """The late payment policy: the same seats again, if nobody has taken one of them."""
+    booking = await by.bookings.read(StreamId(booking_stream(pay.booking_id)))
+    assert booking is not None  # it just said that it is expired
+    await by.reservations.release(pay.booking_id, ATTEMPT)  # may not have happened yet
+    attempt = reinstatement_attempt(pay.payment_id)
+    reserved = await by.reservations.reserve(
+        pay.booking_id, attempt, booking.concert_id, booking.seats
+    )
+    if not isinstance(reserved, Reserved):
+        return await _ask(pay, pay.payment_id, "pay", by)  # another one may have settled it
+    reinstate = ReinstateBooking(**pay.model_dump(), tickets=reserved.tickets)
+    answer = await _ask(reinstate, pay.payment_id, "reinstate", by)
+    if not isinstance(answer, Accepted):
+        await by.reservations.release(pay.booking_id, attempt)
+    return answer
+
+
+async def _ask(command: BookingCommand, payment_id: PaymentId, step: str, by: Services) -> Answer:
+    return await by.bookings.execute(
+        command,
+        command_id=command_id(f"{PROCESS}/{payment_stream(payment_id)}", step),
+        metadata={"process": PROCESS},
+    )
+
+
+async def _tell(
+    command: PaymentCommand, step: str, by: Services, *fine: type[PaymentRejection]
+) -> None:
+    answer = await by.payments.execute(
+        command,
+        command_id=command_id(f"{PROCESS}/{payment_stream(command.payment_id)}", step),
+        metadata={"process": PROCESS},
+    )
+    if not isinstance(answer, (Accepted, *fine)):
+        raise DefectError(f"{command.payment_id}: {step} was answered {answer!r}")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
+from uuid import UUID
 
 from eventstore.api import Doorbell
 from eventstore.slices import StreamId
@@ -44,7 +45,7 @@ class ChoreographedBookingProcess:
         """
         stream = booking_stream(request.booking_id)
         placed = await self._bookings.execute(
-            request, command_id=command_id(stream, "place"), metadata={"process": stream}
+            request, command_id=_own_id(stream, request), metadata={"process": stream}
         )
         if not isinstance(placed, Accepted):
             return Decision(booking_id=request.booking_id, status="rejected", rejection=placed)
@@ -65,7 +66,7 @@ class ChoreographedBookingProcess:
         """
         stream = payment_stream(payment.payment_id)
         received = await self._payments.execute(
-            payment, command_id=command_id(stream, "receive_payment"), metadata={"process": stream}
+            payment, command_id=_own_id(stream, payment), metadata={"process": stream}
         )
         if not isinstance(received, Accepted):
             return PaymentOutcome(
@@ -110,6 +111,11 @@ class ChoreographedBookingProcess:
                     await self._doorbell.wait(LOOK_AGAIN, after=heard)
         except TimeoutError as error:
             raise NoAnswerError(too_late) from error
+
+
+def _own_id(stream: str, request: PlaceBooking | ReceivePayment) -> UUID:
+    """The same for the same content only: of two requests at once the entity refuses the second."""
+    return command_id(stream, request.model_dump_json())
 
 
 def _decision(booking_id: BookingId, booking: Booking) -> Decision:

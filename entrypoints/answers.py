@@ -18,6 +18,7 @@ from entrypoints.settings import PREFIX, Settings, temporal_address
 from entrypoints.wiring import TemporalUnreachable
 from ticketing.errors import TransientError
 from ticketing.process import NoAnswerError
+from workflows.encryption import UnknownKeyError
 
 OK, DEFECT, BAD_INPUT, REFUSED, NOT_FOUND, UNREACHABLE, FINDINGS = 0, 1, 2, 3, 4, 5, 6
 INTERRUPTED = 130  # as a shell says of Ctrl-C
@@ -122,10 +123,11 @@ def exit_code(command: Callable[[], object], *, as_json: bool, debug: bool = Fal
 
 def failure(error: Exception) -> CommandFailed:
     """What a person is told of an error. No password or secret is in it."""
+    error = _cause(error)
     match error:
         case CommandFailed():
             return error
-        case ValidationError():
+        case ValidationError() | UnknownKeyError():
             return _invalid(error)
         case StackError():
             return CommandFailed(UNREACHABLE, "StackError", str(error), {})
@@ -147,6 +149,11 @@ def failure(error: Exception) -> CommandFailed:
             hint = "`--debug` shows where; the logs of `box-office up` are in its data directory"
             message = f"{type(error).__name__}: {error}. This is a defect; {hint}"
             return CommandFailed(DEFECT, type(error).__name__, message, {})
+
+
+def _cause(error: Exception) -> Exception:
+    """What ended a task group, if one ended."""
+    return _cause(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def unreachable(server: str, address: str, why: str) -> CommandFailed:
@@ -172,8 +179,12 @@ def _postgres() -> str:
     return f"{host['host']}:{host['port'] or 5432}{Settings().database_url.path or ''}"
 
 
-def _invalid(error: ValidationError) -> CommandFailed:
+def _invalid(error: ValidationError | UnknownKeyError) -> CommandFailed:
     """The first thing that is wrong. What was given is left out: it may be a secret."""
+    if isinstance(error, UnknownKeyError):
+        place = f"{PREFIX}PAYLOAD_KEYS"
+        message = f"{place}: {error}. {NOTHING_LOST}"
+        return CommandFailed(BAD_INPUT, "BadInput", message, {"field": place})
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if error.title == Settings.__name__:

@@ -1,6 +1,7 @@
 """The commands of `box-office` about bookings."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Annotated, Any
@@ -20,8 +21,13 @@ from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, booking_stream
-from ticketing.money import Money
-from ticketing.payments.api import CaptureRefused, CaptureRequest, ProviderPayment
+from ticketing.money import AMOUNT_MINOR_MAX, Money
+from ticketing.payments.api import (
+    CaptureRefused,
+    CaptureRequest,
+    ProviderError,
+    ProviderPayment,
+)
 from ticketing.process import Decision, PaymentOutcome, new_id
 from ticketing.views.api import BookingView, PaymentView
 
@@ -75,7 +81,10 @@ async def pay(
         str | None, typer.Option(help="the same id again: the same payment")
     ] = None,
     amount: Annotated[
-        int | None, typer.Option(min=0, help="in the minor unit (cents); the total if left out")
+        int | None,
+        typer.Option(
+            min=0, max=AMOUNT_MINOR_MAX, help="in the minor unit (cents); the total if left out"
+        ),
     ] = None,
     currency: Annotated[str, typer.Option(help="ISO 4217")] = "EUR",
     as_json: Json = False,
@@ -203,6 +212,8 @@ async def list_bookings(
     after = inputs.booking_id(before, "--before") if before else None
     async with box_office(Settings()) as parts:
         await views_caught_up(parts)
+        if after is not None and await parts.views.booking(after) is None:
+            answers.not_found("booking", after)
         if client is not None:
             found = await parts.views.by_client(
                 inputs.client_id(client), limit=PAGE + 1, before=after
@@ -229,7 +240,14 @@ async def _booking(parts: BoxOffice, booking_id: BookingId) -> Booking | None:
 
 
 async def _capture(parts: BoxOffice, request: CaptureRequest) -> ProviderPayment:
-    answer = await _ask_again(lambda: parts.provider.capture(request))
+    try:
+        answer = await _ask_again(lambda: parts.provider.capture(request))
+    except ProviderError:
+        answers.refused(
+            "PaymentAlreadyReceived",
+            f"{request.payment_id} is another payment; for a new one leave out --payment-id",
+            payment_id=request.payment_id,
+        )
     if isinstance(answer, CaptureRefused):
         answers.refused(
             "CaptureRefused",
@@ -252,7 +270,7 @@ def _amount(
     booking_id: BookingId, booking: Booking | None, amount: int | None, currency: str
 ) -> Money:
     if amount is not None:
-        if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        if not re.fullmatch("[A-Z]{3}", currency):
             answers.bad_input("--currency", f"{currency!r} is no ISO 4217 code, as EUR")
         return Money(amount_minor=amount, currency=currency)
     if booking is None or booking.total is None:

@@ -8,9 +8,14 @@ from functools import partial
 import asyncpg
 import structlog
 
-from choreography import booking_confirmation, booking_expiration, notification, refund
+from choreography import (
+    booking_confirmation,
+    booking_expiration,
+    booking_payment,
+    notification,
+    refund,
+)
 from choreography.booking_expiration import every, sweep
-from choreography.booking_payment import BookingPaymentProcess
 from choreography.seat_release import release_seats
 from entrypoints.settings import Settings
 from entrypoints.wiring import BOOKING_CODEC, BoxOffice, projections, terms
@@ -26,7 +31,7 @@ from ticketing.views.api import BookingView, PaymentView
 SWEEP_MAX = 500  # of one kind at a time: the rest is found by the next look
 BOOKING, PAYMENT = Category("booking"), Category("payment")
 
-Sweep = Callable[[], Awaitable[object]]
+Sweep = Callable[[], Awaitable[int]]
 
 _log = structlog.get_logger()
 
@@ -37,7 +42,7 @@ class Choreography:
     def __init__(self, settings: Settings, parts: BoxOffice) -> None:
         self._parts = parts
         self._terms = terms(settings)
-        self._payment_process = BookingPaymentProcess(
+        self._of_payments = booking_payment.Services(
             parts.bookings, parts.payments, parts.reservations, self._terms
         )
 
@@ -57,7 +62,11 @@ class Choreography:
         """What only time brings about."""
         views, payments = self._parts.views, self._parts.payment_views
         return [
-            partial(sweep, partial(views.overdue, limit=SWEEP_MAX), self._expire),
+            partial(
+                sweep,
+                partial(views.overdue, self._terms.expiry_grace, limit=SWEEP_MAX),
+                self._expire,
+            ),
             partial(
                 sweep,
                 partial(views.unconfirmed, self._terms.confirmation_timeout, limit=SWEEP_MAX),
@@ -82,7 +91,7 @@ class Choreography:
         """Sweep until cancelled; one that is slow or fails holds up no other."""
         async with asyncio.TaskGroup() as group:
             for each in self.sweeps():
-                group.create_task(every(frequency, each))
+                group.create_task(every(frequency, each, page=SWEEP_MAX))
 
     async def _confirm(self, stored: StoredEvent) -> None:
         if isinstance(event := BOOKING_CODEC.decode(stored), BookingPlaced):
@@ -99,11 +108,14 @@ class Choreography:
 
     async def _pay(self, stored: StoredEvent) -> None:
         if stored.type == "PaymentReceived":
-            await self._payment_process.use(_payment_id(stored), waited=timedelta(0))
+            await self._use(_payment_id(stored), timedelta(0))
 
     async def _pay_again(self, found: tuple[PaymentView, timedelta]) -> None:
         payment, waited = found
-        await self._payment_process.use(payment.payment_id, waited=waited)
+        await self._use(payment.payment_id, waited)
+
+    async def _use(self, payment_id: PaymentId, waited: timedelta) -> None:
+        await booking_payment.use_payment(payment_id, waited=waited, by=self._of_payments)
 
     async def _refund(self, stored: StoredEvent) -> None:
         if stored.type == "PaymentRefundRequested":

@@ -5,10 +5,9 @@ The views and the process starter; or, if that is the process, the whole choreog
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from entrypoints.answers import exit_code
 from entrypoints.choreographed import Choreography
@@ -19,32 +18,44 @@ from entrypoints.settings import Settings
 from entrypoints.telemetry import configure
 from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure
 
+FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead
+
 
 async def main() -> None:
     configure("box-office-consumers")
     settings = Settings()
     async with draining() as drain, box_office(settings) as parts:
         client = await temporal_of(settings)
-        readiness = Readiness(drain, needs_of(parts, client))
-        loops = _loops(settings, parts, members(settings, parts, client))
-        async with (
-            health(settings, routes(readiness, parts.metrics, partial(measure, parts))),
-            asyncio.TaskGroup() as group,
-        ):
-            running = [group.create_task(each) for each in loops]
-            await drain.wait()
-            for each in running:
-                each.cancel()
+        router = routes(
+            Readiness(drain, needs_of(parts, client)), parts.metrics, partial(measure, parts)
+        )
+        async with health(settings, router):
+            await consume(settings, parts, members(settings, parts, client), drain)
 
 
-def _loops(
-    settings: Settings, parts: BoxOffice, members: list[ConsumerOfOurs]
-) -> list[Coroutine[Any, Any, None]]:
-    loops = [each.run() for each in members]
+async def consume(
+    settings: Settings,
+    parts: BoxOffice,
+    consumers: Sequence[ConsumerOfOurs],
+    stopping: asyncio.Event,
+) -> None:
+    """All that this deployment's process needs of the log; events in hand are finished."""
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(each.run()) for each in consumers]
+        sweeping = group.create_task(_sweep(settings, parts))
+        await stopping.wait()
+        sweeping.cancel()
+        for each in consumers:
+            each.stop()
+        _, late = await asyncio.wait(running, timeout=FINISH_WITHIN.total_seconds())
+        for task in late:
+            task.cancel()
+
+
+async def _sweep(settings: Settings, parts: BoxOffice) -> None:
     if settings.process == "choreographed":
         frequency = timedelta(seconds=settings.expiration_poll_seconds)
-        loops.append(Choreography(settings, parts).run_sweeps(frequency))
-    return loops
+        await Choreography(settings, parts).run_sweeps(frequency)
 
 
 if __name__ == "__main__":

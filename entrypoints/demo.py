@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from entrypoints.answers import FINDINGS, CommandFailed
 from entrypoints.children import Home
@@ -14,10 +14,11 @@ from entrypoints.settings import Settings
 from entrypoints.story import PATIENCE, Story, check, request_of
 from entrypoints.system import Ports, Program, Stack, stack
 from entrypoints.wiring import BoxOffice, box_office, verify_all
+from eventstore.consumer import HEARTBEAT_EVERY
 from workflows.activity_options import RESERVATION
-from workflows.client import start_booking
 
-CRASHING_WORKER = Program(("-m", "entrypoints.crashing_worker"))
+CRASHING = Program(("-m", "entrypoints.crashing"))
+POLL_SECONDS = 1  # of the choreography: nobody wants to watch the default
 
 
 async def _settled(story: Story) -> None:
@@ -45,7 +46,9 @@ async def _expired(story: Story) -> None:
     await story.seats_are(request, request)
     assert decision.expires_at is not None
     await count_down(
-        "The seats are held, Cleo does not pay:", decision.expires_at, story.outcome(request)
+        "The seats are held, Cleo does not pay:",
+        decision.expires_at,
+        story.until(request, "expired"),
     )
     await story.ended(request, becomes="expired")
     await story.seats_are(request, None)
@@ -67,7 +70,9 @@ async def _too_late(story: Story) -> None:
     request = request_of("gus-1", "Gus", QUICK, "2-1")
     decision = await story.place(request, becomes="confirmed")
     assert decision.expires_at is not None
-    await count_down("Gus does not pay either:", decision.expires_at, story.outcome(request))
+    await count_down(
+        "Gus does not pay either:", decision.expires_at, story.until(request, "expired")
+    )
     await story.ended(request, becomes="expired")
     faster = request_of("hal-1", "Hal", QUICK, "2-1")
     bought = await story.place(faster, becomes="confirmed")
@@ -98,31 +103,61 @@ async def _free(story: Story) -> None:
 
 async def _killed(story: Story) -> None:
     request = request_of("finn-1", "Finn", CONCERT, "9-9")
-    running = story.stack
-    say("The worker is replaced by one that kills itself as soon as seats are held.")
-    await running.stop("worker")
-    async with running.run("crashing_worker", CRASHING_WORKER) as doomed:
+    running, told = story.stack, TOLD[story.stack.settings.process]
+    say(f"The {told.who} is replaced by one that kills itself as soon as seats are held.")
+    await running.stop(told.program)
+    async with running.run("crashing", CRASHING) as doomed:
         say("Finn books seat 9-9 of concertA ...")
-        await start_booking(running.client, running.settings.task_queue, request)
+        placing = asyncio.create_task(story.process.place(request))
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            check("the end of the worker", await doomed.wait(), -signal.SIGKILL)
-    say(f"-> [bold]the worker, process {doomed.pid}, died of SIGKILL[/bold]")
+            check(f"the end of the {told.who}", await doomed.wait(), -signal.SIGKILL)
+    say(f"-> [bold]the {told.who}, process {doomed.pid}, died of SIGKILL[/bold]")
     await story.seats_are(request, request)
     say("The seat map says: 9-9 is held by finn-1")
     await story.log_is(request, "BookingPlaced")
-    await running.start("worker")
-    say("A new worker starts; it gets the step once the dead one's time is up.")
-    decision = await count_down(
-        "Seconds left:",
-        datetime.now(UTC) + RESERVATION["start_to_close_timeout"],
-        story.process.place(request),
-    )
+    await running.start(told.program)
+    say("A new one starts; it gets the step when the dead one's time is up, if not before.")
+    decision = await count_down("Seconds left:", datetime.now(UTC) + told.taken_over, placing)
     story.told(decision, becomes="confirmed")
     await story.log_is(request, "BookingPlaced", "BookingConfirmed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the story says otherwise, depending on the process that runs."""
+
+    conducted: str
+    in_time: str
+    program: str  # what coordinates, and is killed
+    who: str
+    taken_over: timedelta  # how long a killed one's work stays its own
+    look: str
+
+
+TOLD = {
+    "orchestrated": Told(
+        conducted="a Temporal workflow conducts them.",
+        in_time="The deadline is a durable timer: it also fires after every process died.",
+        program="worker",
+        who="worker",
+        taken_over=RESERVATION["start_to_close_timeout"],
+        look="In the Web UI, booking-finn-1 shows reserve_seats at its second attempt.",
+    ),
+    "choreographed": Told(
+        conducted="consumers of the log react to each, and nobody conducts.",
+        in_time=f"A view is asked who is overdue, here every {POLL_SECONDS} s: no timer to lose.",
+        program="consumers",
+        who="process of consumers",
+        taken_over=5 * HEARTBEAT_EVERY,
+        look="`box-office lag` shows how far each consumer is.",
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Chapter:
+    """Title and reason may name a field of `Told`."""
+
     title: str
     why: str
     tell: Callable[[Story], Awaitable[None]]
@@ -131,7 +166,7 @@ class Chapter:
 CHAPTERS = (
     Chapter(
         "A booking is paid and settled",
-        "Each step is one event in Postgres; a Temporal workflow conducts them.",
+        "Each step is one event in Postgres; {told.conducted}",
         _settled,
     ),
     Chapter(
@@ -141,7 +176,7 @@ CHAPTERS = (
     ),
     Chapter(
         "A booking that nobody pays expires, and its seats are free again",
-        "The deadline is a durable timer: it also fires after every process died.",
+        "{told.in_time}",
         _expired,
     ),
     Chapter(
@@ -165,28 +200,36 @@ CHAPTERS = (
         _free,
     ),
     Chapter(
-        "A worker is killed with SIGKILL between reserve and confirm",
+        "A {told.who} is killed with SIGKILL between reserve and confirm",
         "Every step is safe to repeat: nothing is lost, nothing happens twice.",
         _killed,
     ),
 )
 
 
-async def tell(home: Home, *, keep: bool) -> None:
-    """Tell the whole story, on a stack in a fresh home.
+async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
+    """Tell the whole story of the process that the settings name, on a stack in a fresh home.
 
     Raises:
         CommandFailed: something went otherwise than told, or the invariants do not hold.
     """
     begun = asyncio.get_running_loop().time()
-    show("Starting a stack of its own:")
-    async with stack(home, Settings(), Ports(), show) as running:
-        show(f"Every booking is a workflow to look at in the Web UI: {running.ui_url}")
+    show(f"Starting a stack of its own, {settings.process}:")
+    settings = settings.model_copy(
+        update={
+            "expiration_poll_seconds": POLL_SECONDS,
+            "client_patience_seconds": PATIENCE.total_seconds(),
+        }
+    )
+    async with stack(home, settings, Ports(), show) as running:
+        if settings.process == "orchestrated":
+            show(f"Every booking is a workflow to look at in the Web UI: {running.ui_url}")
         async with box_office(running.settings) as parts:
             await put_examples_on_sale(parts)
+            told = TOLD[settings.process]
             for number, chapter in enumerate(CHAPTERS, start=1):
-                head(f"{number}. {chapter.title}")
-                say(f"[dim]{chapter.why}[/dim]")
+                head(f"{number}. {chapter.title.format(told=told)}")
+                say(f"[dim]{chapter.why.format(told=told)}[/dim]")
                 await chapter.tell(Story(running, parts))
             await _verify(parts)
         if keep:
@@ -210,12 +253,13 @@ async def _verify(parts: BoxOffice) -> None:
 def _say_how_to_look(running: Stack) -> None:
     exports = "\n".join(f"  {each}" for each in running.exports)
     metrics = "\n".join(f"  {name}: {url}" for name, url in running.metrics_urls.items())
+    web = f" Web UI: {running.ui_url}" if "temporal" in running.parts else ""
     show(
-        f"\nThe stack stays up. Web UI: {running.ui_url}\n"
+        f"\nThe stack stays up.{web}\n"
         f"In another terminal:\n{exports}\n"
         "  .venv/bin/box-office history finn-1\n"
         "  .venv/bin/box-office list --concert concertA\n"
         f"For Prometheus:\n{metrics}\n"
-        "In the Web UI, booking-finn-1 shows reserve_seats at its second attempt.\n"
+        f"{TOLD[running.settings.process].look}\n"
         "Ctrl-C stops everything and removes its data."
     )

@@ -134,6 +134,7 @@ async def temporal_server(
     *,
     port: int | None = None,
     ui_port: int | None = None,
+    codec_url: str | None = None,
     durable: bool = True,
 ) -> AsyncIterator[TemporalServer]:
     """Runs the Temporal dev server.
@@ -142,6 +143,7 @@ async def temporal_server(
         home: where it keeps its log, and its database when durable.
         port: a free one by default.
         ui_port: of the Web UI; without one there is none.
+        codec_url: where the Web UI has payloads decoded.
         durable: False is for tests: all is in memory, and clients may skip time.
 
     Raises:
@@ -153,6 +155,7 @@ async def temporal_server(
         *(_temporal_binary(), "server", "start-dev", "--ip", LOOPBACK, "--log-level", "error"),
         *("--port", str(port), "--metrics-port", str(metrics_port)),
         *(("--ui-port", str(ui_port)) if ui_port else ("--headless",)),
+        *(("--ui-codec-endpoint", codec_url) if codec_url else ()),
         *(_kept_in(home.directory / "temporal.db") if durable else ()),
         *_each("--search-attribute", SEARCH_ATTRIBUTES),
         *_each("--dynamic-config-value", ONE_PARTITION),

@@ -23,8 +23,8 @@ def payment_id(text: str) -> PaymentId:
     return PaymentId(_id(text, "--payment-id"))
 
 
-def client_id(text: str) -> ClientId:
-    return ClientId(_id(text, "--client"))
+def client_id(text: str, field: str = "--client") -> ClientId:
+    return ClientId(_id(text, field))
 
 
 def concert_id(text: str, field: str = "--concert") -> ConcertId:

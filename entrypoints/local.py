@@ -27,7 +27,10 @@ PORTS = Ports(
     worker_health=8411,
     worker_metrics=8412,
     consumers_health=8413,
+    codec=8081,
 )
+
+Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed")]
 
 app = typer.Typer()
 
@@ -36,11 +39,13 @@ app = typer.Typer()
 @asynchronous
 async def demo(
     keep: Annotated[bool, typer.Option("--keep", help="leave the stack up at the end")] = False,
+    process: Process = None,
 ) -> None:
     """The whole story on a stack of its own, then exit."""
+    settings = _settings_of(process)
     with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
         async with claim(Path(where)) as home:
-            finished = await interruptible(tell(home, keep=keep), home, _say)
+            finished = await interruptible(tell(home, settings, keep=keep), home, _say)
     if not finished and not keep:
         sys.exit(INTERRUPTED)
 
@@ -56,13 +61,14 @@ async def up(
     provider_port: int = PORTS.provider,
     smtp_port: int = PORTS.smtp,
     mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
+    codec_port: Annotated[int, typer.Option(help="decodes for the Web UI")] = PORTS.codec,
     worker_health_port: int = PORTS.worker_health,
     worker_metrics_port: Annotated[int, typer.Option(help="Temporal's")] = PORTS.worker_metrics,
     consumers_health_port: int = PORTS.consumers_health,
-    process: Annotated[str | None, typer.Option(help="orchestrated or choreographed")] = None,
+    process: Process = None,
 ) -> None:
     """Postgres, Temporal, Web UI and all our processes in the foreground; Ctrl-C stops all."""
-    settings = Settings.model_validate({"process": process} if process else {})
+    settings = _settings_of(process)
     ports = Ports(
         postgres=postgres_port,
         temporal=temporal_port,
@@ -74,11 +80,16 @@ async def up(
         worker_health=worker_health_port,
         worker_metrics=worker_metrics_port,
         consumers_health=consumers_health_port,
+        codec=codec_port,
     )
     async with claim(data_dir) as home:
         _say(f"Starting in {data_dir}:")
         await interruptible(_up(home, settings, ports), home, _say)
     _say(f"Stopped; {data_dir} is kept.")
+
+
+def _settings_of(process: str | None) -> Settings:
+    return Settings.model_validate({"process": process} if process else {})
 
 
 async def _up(home: Home, settings: Settings, ports: Ports) -> None:
@@ -94,7 +105,7 @@ async def _up(home: Home, settings: Settings, ports: Ports) -> None:
 def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
     exports = running.exports if needs_exports else ()
     lines = (
-        f"Web UI: {running.ui_url}",
+        *([f"Web UI: {running.ui_url}"] if "temporal" in running.parts else ()),
         f"Mail to clients: {running.settings.mail_url}messages",
         *(f"Metrics of {name}: {url}" for name, url in running.metrics_urls.items()),
         f"Logs: {running.home.directory}/*.log",

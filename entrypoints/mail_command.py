@@ -7,7 +7,7 @@ import aiohttp
 import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from entrypoints import answers
+from entrypoints import answers, inputs
 from entrypoints.answers import asynchronous
 from entrypoints.operations import Json
 from entrypoints.settings import Settings
@@ -56,7 +56,8 @@ async def mail(
 
 
 async def _sent(settings: Settings, client_id: str | None, booking_id: str | None) -> list[Mail]:
-    to = client_id and f"{client_id}@{settings.mail_domain}"
+    to = client_id and f"{inputs.client_id(client_id)}@{settings.mail_domain}"
+    booking_id = booking_id and inputs.booking_id(booking_id, "--booking")
     query = {name: value for name, value in (("to", to), ("booking", booking_id)) if value}
     url = f"{str(settings.mail_url).rstrip('/')}/messages"
     try:

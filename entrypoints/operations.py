@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 import worker as worker_program
-from entrypoints import answers
+from entrypoints import answers, inputs
 from entrypoints import consumers as consumers_program
 from entrypoints.answers import asynchronous
 from entrypoints.children import LOOPBACK
 from entrypoints.http.app import serve
+from entrypoints.http.codec import serve_codec
 from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
 from entrypoints.telemetry import configure
@@ -20,9 +21,11 @@ from entrypoints.wiring import (
     open_payments,
     rebuild_views,
     unended_bookings,
+    untold_payments,
     verify_all,
 )
 from workflows.client import start_booking, start_payment
+from workflows.encryption import key_ring
 
 app = typer.Typer()
 
@@ -62,6 +65,22 @@ async def web(host: str = LOOPBACK, port: int = 8410) -> None:
     await serve(Settings(), host=host, port=port)
 
 
+@app.command("codec-server")
+@asynchronous
+async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
+    """Decode payloads for the Web UI and `temporal` until SIGTERM or Ctrl-C."""
+    configure("box-office-codec-server")
+    await serve_codec(Settings(), host=host, port=port)
+
+
+@app.command("client-filter")
+def client_filter(client: str, as_json: Json = False) -> None:
+    """The Web UI's filter for a client's bookings; with encryption it knows only pseudonyms."""
+    names = key_ring(Settings().payload_keys).pseudonyms(inputs.client_id(client, "CLIENT"))
+    query = f"ClientId IN ({', '.join(map(repr, names))})"
+    answers.show({"query": query}, query, as_json=as_json)
+
+
 @app.command()
 @asynchronous
 async def verify(as_json: Json = False) -> None:
@@ -87,8 +106,18 @@ async def rebuild(as_json: Json = False) -> None:
 @app.command("restart-processes")
 @asynchronous
 async def restart_processes(as_json: Json = False) -> None:
-    """Start a process for each booking and payment that has not ended; running ones stay."""
+    """Start a process for each booking and payment that has not ended; running ones stay.
+
+    Also for money that the provider took and did not tell us of.
+    """
     settings = Settings()
+    if settings.process == "choreographed":  # two drivers of one deployment would be too many
+        raise answers.CommandFailed(
+            answers.BAD_INPUT,
+            "NoProcesses",
+            "The choreography has no processes: its consumers and sweeps find what is open.",
+            {},
+        )
     client = await connect_temporal(settings)
     bookings: list[str] = []
     payments: list[str] = []
@@ -96,9 +125,10 @@ async def restart_processes(as_json: Json = False) -> None:
         for placed in await unended_bookings(parts):
             await start_booking(client, settings.task_queue, placed)
             bookings.append(placed.booking_id)
-        for received in await open_payments(parts):
-            await start_payment(client, settings.task_queue, received, again=True)
-            payments.append(received.payment_id)
+        for find in (open_payments, untold_payments):  # the latter needs the provider, so last
+            for received in await find(parts):
+                await start_payment(client, settings.task_queue, received, again=True)
+                payments.append(received.payment_id)
     text = f"{len(bookings)} bookings and {len(payments)} payments have a process"
     answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
 

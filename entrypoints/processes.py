@@ -5,6 +5,7 @@ from temporalio.client import Client
 from choreography.client import ChoreographedBookingProcess
 from entrypoints.choreographed import Choreography
 from entrypoints.settings import Settings
+from entrypoints.system import Stack
 from entrypoints.wiring import (
     BoxOffice,
     ConsumerOfOurs,
@@ -26,6 +27,16 @@ async def booking_process(settings: Settings, parts: BoxOffice) -> BookingProces
             )
         case "choreographed":
             return choreographed(settings, parts)
+
+
+def booking_process_on(stack: Stack, parts: BoxOffice) -> BookingProcess:
+    """The client's side of the process that runs on a stack of this machine."""
+    settings = stack.settings
+    if settings.process == "choreographed":
+        return choreographed(settings, parts)
+    return OrchestratedBookingProcess(
+        stack.client, settings.task_queue, patience=settings.client_patience
+    )
 
 
 def choreographed(settings: Settings, parts: BoxOffice) -> ChoreographedBookingProcess:

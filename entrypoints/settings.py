@@ -4,22 +4,37 @@ import os
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl, PostgresDsn, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    HttpUrl,
+    PostgresDsn,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfig
 
 from ticketing.process import LatePayment
+from workflows.encryption import key_ring
 
 PREFIX = "BOX_OFFICE_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
 ADDRESS = r"^(.+:\d{1,5})?$"  # host:port, or empty as in .env.example: none
+Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 
 
 class Settings(BaseSettings):
     """Read from the environment or a `.env` file; an unknown `BOX_OFFICE_*` is an error."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_file=".env",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     database_url: PostgresDsn = PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office")
@@ -42,6 +57,11 @@ class Settings(BaseSettings):
     client_patience_seconds: float = Field(default=30, gt=0)
     # Of the provider's notices, with commas between, oldest last; the receiver needs one.
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # id:base64 of AES keys, with commas between; the first encrypts. None: plaintext.
+    payload_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # Where the Web UI is opened: pages that the codec server decodes for.
+    codec_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
+    codec_token: Token | None = None  # which the codec server asks for; None: it asks for none
 
     @model_validator(mode="before")
     @classmethod
@@ -56,10 +76,16 @@ class Settings(BaseSettings):
             raise ValueError(f"unknown {', '.join(unknown)}; allowed: {', '.join(sorted(known))}")
         return values
 
-    @field_validator("webhook_secrets", mode="before")
+    @field_validator("webhook_secrets", "payload_keys", "codec_origins", mode="before")
     @classmethod
     def _at_commas(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("payload_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        key_ring(value)
+        return value
 
     @property
     def client_patience(self) -> timedelta:

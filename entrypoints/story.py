@@ -1,10 +1,12 @@
 """What the chapters of the demo work with. Whatever they tell is looked up, and checked."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from entrypoints.answers import DEFECT, CommandFailed
 from entrypoints.narrator import say
+from entrypoints.processes import booking_process_on
 from entrypoints.system import Stack
 from entrypoints.wiring import BoxOffice
 from eventstore.slices import StreamId
@@ -15,10 +17,9 @@ from ticketing.money import Money
 from ticketing.payments.api import CaptureRequest, ProviderPayment
 from ticketing.process import Decision, PaymentOutcome
 from ticketing.seats import Seat
-from workflows.client import OrchestratedBookingProcess, booking_process
-from workflows.messages import BookingOutcome
 
 PATIENCE = timedelta(seconds=60)  # a busy machine; then the demo fails
+LOOK_EVERY = timedelta(milliseconds=100)
 
 
 class Story:
@@ -27,9 +28,7 @@ class Story:
     def __init__(self, running: Stack, parts: BoxOffice) -> None:
         self.stack = running
         self.parts = parts
-        self.process = OrchestratedBookingProcess(
-            running.client, running.settings.task_queue, patience=PATIENCE
-        )
+        self.process = booking_process_on(running, parts)
 
     async def place(self, request: PlaceBooking, *, becomes: BookingStatus) -> Decision:
         say(f"{request.client_id} books {_listed(request.seats)} of {request.concert_id} ...")
@@ -57,21 +56,26 @@ class Story:
         return await self.process.pay(captured.received())
 
     async def ended(self, request: PlaceBooking, *, becomes: BookingStatus) -> None:
-        outcome = await self.outcome(request)
-        check(f"the status of {request.booking_id}", outcome.status, becomes)
+        await self.until(request, becomes)
         say(f"-> [bold]{request.booking_id} is {becomes}[/bold]")
 
-    async def outcome(self, request: PlaceBooking) -> BookingOutcome:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            return await booking_process(self.stack.client, request.booking_id).result()
+    async def until(self, request: PlaceBooking, status: BookingStatus) -> None:
+        """Wait until the process has brought the booking there."""
+
+        async def actual() -> BookingStatus:
+            return (await self.booking(request)).status
+
+        await come_true(f"the status of {request.booking_id}", actual, status)
 
     async def seats_are(self, request: PlaceBooking, holder: PlaceBooking | None) -> None:
-        """Look at the seat map: who holds the seats of the request."""
-        wanted = holder and holder.booking_id
-        seats = await self.parts.reservations.seats(request.concert_id)
-        holders = {each.seat: each.booking_id for each in seats}
-        for seat in request.seats:
-            check(f"the holder of {seat}", holders[seat], wanted)
+        """Look at the seat map until the seats of the request have this holder."""
+
+        async def holders() -> set[BookingId | None]:
+            seats = await self.parts.reservations.seats(request.concert_id)
+            return {each.booking_id for each in seats if each.seat in request.seats}
+
+        what = f"the holder of {_listed(request.seats)}"
+        await come_true(what, holders, {holder and holder.booking_id})
 
     async def log_is(self, request: PlaceBooking, *events: str) -> None:
         """Look at the log: what was recorded of the booking."""
@@ -108,6 +112,21 @@ def check(what: str, actual: object, told: object) -> None:
     """
     if actual != told:
         raise CommandFailed(DEFECT, "NotAsTold", f"{what} is {actual}, not {told}", {})
+
+
+async def come_true(what: str, look: Callable[[], Awaitable[object]], told: object) -> None:
+    """Look again and again: what is told may take a moment.
+
+    Raises:
+        CommandFailed: it never came true.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE.total_seconds()
+    while True:
+        actual = await look()
+        if actual == told or loop.time() > deadline:
+            return check(what, actual, told)
+        await asyncio.sleep(LOOK_EVERY.total_seconds())
 
 
 def _details(decision: Decision) -> str:

@@ -17,12 +17,12 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from entrypoints.children import LOOPBACK, Child, Home, StackError, child, free_port
 from entrypoints.embedded import Postgres, listens, postgres, temporal_server, until_ready
 from entrypoints.settings import PREFIX, Settings
 from entrypoints.wiring import ROOT, migrate_database
+from workflows.encryption import data_converter
 
 Say = Callable[[str], None]
 HEALTH, METRICS = f"{PREFIX}HEALTH_ADDRESS", f"{PREFIX}METRICS_ADDRESS"
@@ -43,6 +43,7 @@ class Ports:
     worker_health: int = field(default_factory=free_port)
     worker_metrics: int = field(default_factory=free_port)
     consumers_health: int = field(default_factory=free_port)
+    codec: int = field(default_factory=free_port)
 
     def check(self) -> None:
         """Sees to it that nobody else listens there.
@@ -82,7 +83,7 @@ class Stack:
     settings: Settings
     ports: Ports
     client: Client
-    temporal_metrics: int  # a port
+    temporal_metrics: int | None  # a port, if Temporal runs
     running: AsyncExitStack
     parts: dict[str, Child]
 
@@ -104,14 +105,13 @@ class Stack:
     def metrics_urls(self) -> dict[str, str]:
         """Where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
         ports = self.ports
-        of_worker = {"worker": ports.worker_health, "worker-temporal": ports.worker_metrics}
-        has_worker = self.settings.process == "orchestrated"
-        read_at = {
-            **(of_worker if has_worker else {}),
-            "consumers": ports.consumers_health,
-            "http": ports.http,
+        of_ours = {"consumers": ports.consumers_health, "http": ports.http}
+        of_temporal = {
+            "worker": ports.worker_health,
+            "worker-temporal": ports.worker_metrics,
             "temporal": self.temporal_metrics,
         }
+        read_at = {**(of_temporal if "temporal" in self.parts else {}), **of_ours}
         return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in read_at.items()}
 
     @property
@@ -164,6 +164,10 @@ def programs(stack: Stack) -> dict[str, Program]:
     mail = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail))
     notices = f"http://{LOOPBACK}:{ports.http}/webhooks/payments"
     provider = ("--port", str(ports.provider), "--notify-url", notices)
+    codec = Program(
+        ("-m", "entrypoints.cli", "codec-server", "--port", str(ports.codec)),
+        works=lambda: listens(ports.codec),
+    )
     secret = stack.settings.webhook_secrets[0].get_secret_value()
     return {
         "mail": Program(
@@ -185,6 +189,7 @@ def programs(stack: Stack) -> dict[str, Program]:
             works=lambda: listens(ports.consumers_health),
             environment={HEALTH: f"{LOOPBACK}:{ports.consumers_health}"},
         ),
+        **({"codec": codec} if stack.settings.payload_keys else {}),
     }
 
 
@@ -222,15 +227,19 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
     async with AsyncExitStack() as running:
         database = await running.enter_async_context(postgres(home, port=ports.postgres))
         tell("postgres", f"{LOOPBACK}:{ports.postgres}")
-        server = await running.enter_async_context(
-            temporal_server(home, port=ports.temporal, ui_port=ports.ui)
-        )
-        tell("temporal", server.address)
+        parts = {"postgres": database.child}
+        address, metrics = f"{LOOPBACK}:{ports.temporal}", None
+        if settings.process == "orchestrated":  # the choreography needs no other server
+            codec = f"http://{LOOPBACK}:{ports.codec}" if settings.payload_keys else None
+            starting = temporal_server(home, port=ports.temporal, ui_port=ports.ui, codec_url=codec)
+            server = await running.enter_async_context(starting)
+            parts["temporal"], metrics = server.child, server.metrics_port
+            tell("temporal", address)
         settings = _settings_of(settings, ports, database)
         await migrate_database(settings)
-        client = await Client.connect(server.address, data_converter=pydantic_data_converter)
-        parts = {"postgres": database.child, "temporal": server.child}
-        started = Stack(home, settings, ports, client, server.metrics_port, running, parts)
+        converter = data_converter(settings.payload_keys)
+        client = await Client.connect(address, data_converter=converter, lazy=True)
+        started = Stack(home, settings, ports, client, metrics, running, parts)
         for name in programs(started):
             await started.start(name)
         for name, program in programs(started).items():
@@ -250,6 +259,8 @@ def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settin
             "health_address": None,  # each program has its own
             "metrics_address": None,
             "webhook_secrets": settings.webhook_secrets or (SecretStr(token_hex()),),
+            "codec_origins": (f"http://{LOOPBACK}:{ports.ui}", f"http://localhost:{ports.ui}"),
+            "codec_token": None,  # the Web UI has none to show
         }
     )
 

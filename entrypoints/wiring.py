@@ -13,7 +13,6 @@ from uuid import UUID
 import asyncpg
 from aiohttp import ClientSession
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
@@ -64,6 +63,7 @@ from ticketing.verification import postgres as verification
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 from ticketing.views.postgres import PostgresBookingViews, PostgresPaymentViews
 from workflows.booking import BookingWorkflow
+from workflows.encryption import data_converter
 from workflows.payment import PaymentWorkflow
 from workflows.process_starter import ProcessStarter
 
@@ -111,6 +111,7 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
             max_size=POOL_MAX,
             timeout=CONNECT_TIMEOUT.total_seconds(),
             command_timeout=STATEMENT_TIMEOUT.total_seconds(),
+            reset=_nothing_to_reset,
         ) as pool,
         PostgresDoorbell(str(settings.database_url)) as doorbell,
         ClientSession() as session,
@@ -139,6 +140,13 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
         )
 
 
+async def _nothing_to_reset(_: asyncpg.Connection) -> None:
+    """No statement of ours leaves anything in a session; the driver rolls back what is open.
+
+    Its own reset would be one more round trip after each statement.
+    """
+
+
 async def connect_temporal(settings: Settings) -> Client:
     """The client that `TEMPORAL_*` describes.
 
@@ -152,7 +160,7 @@ async def connect_temporal(settings: Settings) -> Client:
         async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
             return await Client.connect(
                 **connect,
-                data_converter=pydantic_data_converter,
+                data_converter=data_converter(settings.payload_keys),
                 runtime=runtime,
                 interceptors=temporal_interceptors(),
             )
@@ -291,6 +299,21 @@ async def open_payments(parts: BoxOffice) -> list[ReceivePayment]:
         ReceivePayment(payment_id=each, **payment.received.model_dump(exclude={"type"}))
         for each, payment in payments
         if payment is not None
+    ]
+
+
+async def untold_payments(parts: BoxOffice) -> list[ReceivePayment]:
+    """What the provider took and still has, and no notice of it has come, as its ledger tells it.
+
+    Raises:
+        TransientError: the ledger cannot be read.
+    """
+    ledger = await parts.provider.ledger()
+    known = await verification.known_payments(parts.pool)
+    return [
+        each.received()
+        for each in ledger
+        if each.payment_id not in known and each.refund_ref is None
     ]
 
 

@@ -233,8 +233,10 @@ class CheckpointStore(Protocol, Generic[Tx]):
         """Commits at the end of the block, rolls back when it raises."""
         ...
 
-    async def advance(self, tx: Tx, claim: Claim, to: int) -> Claim:
+    async def advance(self, tx: Tx | None, claim: Claim, to: int) -> Claim:
         """Move the checkpoint; call it first in the transaction, so that a zombie stops early.
+
+        Without one it moves by itself, in a single statement.
 
         Raises:
             Fenced: another member owns the slice now.

@@ -82,16 +82,29 @@ class Consumer(Generic[Tx]):
         self._assigned: frozenset[Slice] = frozenset()
         self._held: dict[Slice, Held] = {}
         self._handled = 0
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Consume until cancelled, then hand the slices over to the other members."""
+        """Consume until stopped or cancelled, then hand the slices over to the other members."""
         try:
             await patiently(self._join)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._stay_alive())
-                group.create_task(self._keep_looking(group))
+                living = group.create_task(self._stay_alive())
+                looking = group.create_task(self._keep_looking(group))
+                await self._stopping.wait()
+                living.cancel()
+                looking.cancel()
+                self._assigned = frozenset()  # whoever drains a slice stops after the event in hand
         finally:
             await self._leave()
+
+    def stop(self) -> None:
+        """Let `run` return: the events in hand are finished, their checkpoints moved.
+
+        A cancellation cuts a handler off in the middle instead.
+        """
+        self._deliverer.stopping = True
+        self._stopping.set()
 
     async def run_until_caught_up(self) -> int:
         """Consume what is in the log; returns how many events that was.

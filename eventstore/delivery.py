@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 from typing import Generic, Literal, TypeVar
 
 import asyncpg
@@ -100,6 +101,7 @@ class Deliverer(Generic[Tx]):
         self._retry_after = retry_after
         self._checkpoints = checkpoints
         self._transactions = asyncio.Semaphore(TRANSACTIONS_MAX)
+        self.stopping = False  # no event is begun any more
 
     async def deliver(self, held: Held, events: Sequence[StoredEvent]) -> None:
         """Handle what lies after the checkpoint; what fails together is repeated one by one.
@@ -137,6 +139,8 @@ class Deliverer(Generic[Tx]):
 
     async def _deliver_together(self, held: Held, events: Sequence[StoredEvent]) -> None:
         match self._delivery:
+            case _ if self.stopping:
+                pass
             case ExactlyOnceEffect(handle):
                 async with self._transactions, self._checkpoints.transaction() as tx:
                     # First, so that a fenced owner stops before it works and locks anything.
@@ -147,7 +151,7 @@ class Deliverer(Generic[Tx]):
             case AtLeastOnce(handle):
                 await self._deliver_at_least_once(handle, held, events)
             case AtMostOnce(handle):
-                for event in events:
+                for event in takewhile(lambda _: not self.stopping, events):
                     await self._advance(held, event.position)
                     try:
                         await handle(event)
@@ -161,7 +165,7 @@ class Deliverer(Generic[Tx]):
         time = asyncio.get_running_loop().time
         done, moved_at = held.claim.position, time()
         try:
-            for event in events:
+            for event in takewhile(lambda _: not self.stopping, events):
                 await handle(event)
                 done = event.position
                 if time() - moved_at >= CHECKPOINT_EVERY.total_seconds():
@@ -193,9 +197,7 @@ class Deliverer(Generic[Tx]):
                 return True
 
     async def _advance(self, held: Held, to: int) -> None:
-        async with self._checkpoints.transaction() as tx:
-            claim = await self._checkpoints.advance(tx, held.claim, to)
-        held.claim = claim
+        held.claim = await self._checkpoints.advance(None, held.claim, to)
 
     async def _park(self, held: Held, event: StoredEvent, *, attempts: int, error: str) -> None:
         async with self._checkpoints.transaction() as tx:

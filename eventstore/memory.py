@@ -225,7 +225,10 @@ class MemoryCheckpointStore:
             self._changed.set()
             self._changed = asyncio.Event()
 
-    async def advance(self, tx: MemoryTransaction, claim: Claim, to: int) -> Claim:
+    async def advance(self, tx: MemoryTransaction | None, claim: Claim, to: int) -> Claim:
+        if tx is None:
+            async with self.transaction() as own:
+                return await self.advance(own, claim, to)
         key = (claim.consumer, claim.generation, claim.slice)
         await self._lock(tx, key)
         if (self._rows | tx.rows).get(key) != _Row(claim.position, claim.epoch):

@@ -18,15 +18,16 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper
 
 from entrypoints.children import Home, claim
 from entrypoints.embedded import Postgres, TemporalServer, postgres, temporal_server
+from entrypoints.settings import Settings
 from eventstore.postgres.migrate import migrate
 from tests.clock import Clock
 from tests.mail_sink import MailSink, mail_sink_in
 from tests.provider import Provider, running
+from workflows.encryption import data_converter
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = [ROOT / "eventstore" / "migrations", ROOT / "ticketing" / "migrations"]
@@ -100,7 +101,9 @@ async def namespace(temporal: TemporalServer) -> str:
 async def client(temporal: TemporalServer, namespace: str) -> Client:
     """A client of the test's namespace; workflows it starts live in real time."""
     return await Client.connect(
-        temporal.address, namespace=namespace, data_converter=pydantic_data_converter
+        temporal.address,
+        namespace=namespace,
+        data_converter=data_converter(Settings().payload_keys),
     )
 
 

@@ -8,13 +8,14 @@ from pydantic import Field, StringConstraints
 from ticketing.errors import CurrencyMismatchError
 from ticketing.value import Value
 
+AMOUNT_MINOR_MAX = 2**63 - 1  # what SQL counts in
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 
 
 class Money(Value):
     """An amount in the currency's minor unit (cents)."""
 
-    amount_minor: int = Field(ge=0)
+    amount_minor: int = Field(ge=0, le=AMOUNT_MINOR_MAX)
     currency: Currency
 
     def __add__(self, other: "Money") -> "Money":

@@ -1,4 +1,4 @@
-"""What both twins offer to the doors: place, pay, cancel. Scenarios in tests/e2e/ run on either."""
+"""What both twins offer to the doors: place, pay, cancel. tests/scenarios run on either."""
 
 import secrets
 import time

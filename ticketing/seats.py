@@ -6,13 +6,15 @@ from pydantic import Field
 from ticketing.money import Money
 from ticketing.value import Value
 
+SEAT_NUMBER_MAX = 2**31 - 1  # what a column holds
+
 
 @total_ordering
 class Seat(Value):
     """A place in the hall; ordered by row, then number."""
 
-    row: int = Field(ge=1)
-    number: int = Field(ge=1)
+    row: int = Field(ge=1, le=SEAT_NUMBER_MAX)
+    number: int = Field(ge=1, le=SEAT_NUMBER_MAX)
 
     @classmethod
     def parse(cls, text: str) -> "Seat":

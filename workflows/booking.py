@@ -4,8 +4,9 @@ Every step is safe to repeat; the entity decides every race, this class only ask
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState
@@ -16,6 +17,7 @@ from activities.notifications import NotificationActivities
 from activities.reservations import ReleaseSeats, ReservationActivities, ReserveSeats
 from activities.terms import TermsActivities
 from ticketing.booking.commands import (
+    BookingCommand,
     CancelBooking,
     ConfirmBooking,
     DenyBooking,
@@ -24,13 +26,21 @@ from ticketing.booking.commands import (
 )
 from ticketing.booking.rejections import BookingRejection, TooEarlyToExpire
 from ticketing.booking.state import BookingStatus
+from ticketing.ids import PaymentId
 from ticketing.money import Money
 from ticketing.notifications.api import Notification, NotificationKind
 from ticketing.process import CancelAnswer, Decision, ProcessTerms
 from ticketing.reservations.api import Refusal, Reserved, denial_reason
 from ticketing.seats import Ticket
 from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, RESERVATION
-from workflows.messages import BookingOutcome, BookingProgress, CancelRequest, Settled
+from workflows.messages import (
+    BookingOutcome,
+    BookingProgress,
+    CancelRequest,
+    PlaceRequest,
+    Settled,
+)
+from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update, waits
 
 ATTEMPT = 1  # of the reservation; a late payment's reinstatement makes another
 RE_ARM_FIRST = timedelta(seconds=1)  # the pauses when the database says it is too early to expire,
@@ -42,22 +52,24 @@ STATUS_IN_REJECTION: dict[str, BookingStatus] = {
     "BookingIsAlreadySettled": "settled",
 }
 
+C = TypeVar("C", bound=BookingCommand)
+
 
 @workflow.defn
 class BookingWorkflow:
     @workflow.init
-    def __init__(self, request: PlaceBooking) -> None:
+    def __init__(self, request: PlaceRequest) -> None:
         self._request = request
         self._waiting_for = "its place in the log"
         self._total: Money | None = None
         self._expires_at: datetime | None = None
         self._decision: Decision | None = None
         self._cancellation: CancelRequest | None = None
-        self._settled = False
+        self._settled_by: PaymentId | None = None
         self._outcome: BookingOutcome | None = None
 
     @workflow.run
-    async def run(self, request: PlaceBooking) -> BookingOutcome:
+    async def run(self, request: PlaceRequest) -> BookingOutcome:
         """From the request to the end of the booking."""
         booking = asyncio.create_task(self._book(request))
         try:
@@ -67,17 +79,17 @@ class BookingWorkflow:
                 reason="process cancelled", cancelled_by="operator"
             )
             self._outcome = await booking
-        workflow.set_current_details(f"Ended: **{self._outcome.status}**")
+        workflow.set_current_details(
+            ended(self._outcome.status, self._outcome.reason, by=self._settled_by)
+        )
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._outcome
 
     async def _book(self, request: PlaceBooking) -> BookingOutcome:
         terms = await workflow.execute_local_activity_method(
-            TermsActivities.process_terms, **ENTITY_COMMAND
+            TermsActivities.process_terms, summary="read the terms", **ENTITY_COMMAND
         )
-        placed = await workflow.execute_local_activity_method(
-            BookingActivities.place_booking, request, **ENTITY_COMMAND
-        )
+        placed = await self._ask(BookingActivities.place_booking, request, "place")
         if not isinstance(placed, BookingAccepted):
             return self._reject(placed)
 
@@ -93,7 +105,6 @@ class BookingWorkflow:
         return await self._until_paid(reservation.expires_at, terms)
 
     async def _until_paid(self, expires_at: datetime | None, terms: ProcessTerms) -> BookingOutcome:
-        self._say("payment", until=expires_at)
         if expires_at:
             await self._remind(expires_at, terms.reminder_before)
         deadline = expires_at and expires_at + terms.expiry_grace
@@ -105,7 +116,7 @@ class BookingWorkflow:
             deadline = workflow.now() + pause  # the database's clock is behind this one
             pause = min(2 * pause, RE_ARM_MAX)
 
-        if self._settled or not self._cancellation:
+        if self._settled_by or not self._cancellation:
             return self._ended("settled")
         return await self._cancel(self._cancellation)
 
@@ -120,7 +131,7 @@ class BookingWorkflow:
 
     async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
         """The service's answer; None without one in time, or when a cancel came first."""
-        self._say("the reservation of its seats")
+        self._say("the reservation of its seats", until=workflow.now() + within)
         reserving = workflow.start_activity_method(
             ReservationActivities.reserve_seats,
             ReserveSeats(
@@ -130,7 +141,7 @@ class BookingWorkflow:
                 seats=self._request.seats,
             ),
             schedule_to_close_timeout=within,
-            summary=f"reserve {_listed(self._request)}",
+            summary=clipped(f"reserve {listed(self._request)}"),
             **RESERVATION,
         )
         await workflow.wait_condition(lambda: reserving.done() or self._cancellation is not None)
@@ -145,15 +156,12 @@ class BookingWorkflow:
             raise  # a defect: the workflow fails visibly, the booking stays as it is
 
     async def _confirm(self, reserved: Reserved) -> BookingAnswer:
-        answer = await workflow.execute_local_activity_method(
-            BookingActivities.confirm_booking,
-            ConfirmBooking(
-                booking_id=self._request.booking_id,
-                tickets=reserved.tickets,
-                expires_at=reserved.expires_at,
-            ),
-            **ENTITY_COMMAND,
+        command = ConfirmBooking(
+            booking_id=self._request.booking_id,
+            tickets=reserved.tickets,
+            expires_at=reserved.expires_at,
         )
+        answer = await self._ask(BookingActivities.confirm_booking, command, "confirm")
         if isinstance(answer, BookingAccepted):
             self._total, self._expires_at = answer.total, reserved.expires_at
             self._decide(answer.status, tickets=reserved.tickets)
@@ -162,30 +170,23 @@ class BookingWorkflow:
 
     async def _deny(self, refusal: Refusal | None) -> BookingOutcome:
         reason = denial_reason(refusal) if refusal else "reservation_timed_out"
-        answer = await workflow.execute_local_activity_method(
-            BookingActivities.deny_booking,
-            DenyBooking(booking_id=self._request.booking_id, reason=reason),
-            **ENTITY_COMMAND,
-        )
+        command = DenyBooking(booking_id=self._request.booking_id, reason=reason)
+        answer = await self._ask(BookingActivities.deny_booking, command, f"deny: {reason}")
         # a refused reservation holds nothing; one that timed out may have been made after all
         return await self._close(answer, holds_seats=refusal is None)
 
     async def _expire(self) -> BookingAnswer:
-        return await workflow.execute_local_activity_method(
-            BookingActivities.expire_booking,
-            ExpireBooking(booking_id=self._request.booking_id),
-            **ENTITY_COMMAND,
-        )
+        command = ExpireBooking(booking_id=self._request.booking_id)
+        return await self._ask(BookingActivities.expire_booking, command, "expire")
 
     async def _cancel(self, request: CancelRequest) -> BookingOutcome:
-        answer = await workflow.execute_local_activity_method(
-            BookingActivities.cancel_booking,
-            CancelBooking(
-                booking_id=self._request.booking_id,
-                reason=request.reason,
-                cancelled_by=request.cancelled_by,
-            ),
-            **ENTITY_COMMAND,
+        command = CancelBooking(
+            booking_id=self._request.booking_id,
+            reason=request.reason,
+            cancelled_by=request.cancelled_by,
+        )
+        answer = await self._ask(
+            BookingActivities.cancel_booking, command, f"cancel, for the {request.cancelled_by}"
         )
         return await self._close(answer)
 
@@ -205,7 +206,7 @@ class BookingWorkflow:
         await workflow.execute_activity_method(
             ReservationActivities.release_seats,
             ReleaseSeats(booking_id=self._request.booking_id, attempt=ATTEMPT),
-            summary=f"release {_listed(self._request)}",
+            summary=clipped(f"release {listed(self._request)}"),
             **RESERVATION,
         )
 
@@ -222,17 +223,33 @@ class BookingWorkflow:
         )
         try:
             await workflow.execute_local_activity_method(
-                NotificationActivities.notify_client, notification, **NOTIFICATION
+                NotificationActivities.notify_client,
+                notification,
+                summary=f"tell the client: {kind}",
+                **NOTIFICATION,
             )
         except FailureError as failure:  # never fails the process
             workflow.logger.warning("client not told: %s", failure)
 
+    async def _ask(
+        self,
+        step: Callable[[BookingActivities, C], Awaitable[BookingAnswer]],
+        command: C,
+        summary: str,
+    ) -> BookingAnswer:
+        """Put a command to the entity, until it answers."""
+        self._say(f"the booking's answer to '{summary}'")
+        return await workflow.execute_local_activity_method(
+            step, command, summary=clipped(summary), **ENTITY_COMMAND
+        )
+
     async def _woken(self, *, until: datetime | None, summary: str) -> bool:
         """Wait for the money or a cancel; False if the instant came first."""
+        self._say(f"payment of {self._total}", until=self._expires_at)
         timeout = None if until is None else max(until - workflow.now(), timedelta(0))
         try:
             await workflow.wait_condition(
-                lambda: self._settled or self._cancellation is not None,
+                lambda: self._settled_by is not None or self._cancellation is not None,
                 timeout=timeout,
                 timeout_summary=summary,
             )
@@ -267,33 +284,32 @@ class BookingWorkflow:
     def _say(self, waiting_for: str, *, until: datetime | None = None) -> None:
         """Current details: what the Web UI shows at the top of the page."""
         self._waiting_for = waiting_for
-        deadline = f" until **{until:%Y-%m-%d %H:%M:%S} UTC**" if until else ""
-        workflow.set_current_details(f"Waits for **{waiting_for}**{deadline}")
+        workflow.set_current_details(waits(waiting_for, until))
 
-    @workflow.update
+    @update(description="Answers what was decided, once it is. No input")
     async def decision(self) -> Decision:
-        """The decision, as soon as it is known."""
         await workflow.wait_condition(lambda: self._decision is not None)
         assert self._decision is not None
         return self._decision
 
-    @workflow.update
-    async def cancel(self, request: CancelRequest) -> CancelAnswer:
-        """Cancel in any phase; answered with how the booking ended."""
-        self._cancellation = self._cancellation or request
+    @update(description=HOW_TO_CANCEL)
+    async def cancel(self, request: object = None) -> CancelAnswer:
+        self._cancellation = self._cancellation or cancel_request(request)
         await workflow.wait_condition(lambda: self._outcome is not None)
         assert self._outcome is not None
         return CancelAnswer(status=self._outcome.status, reason=self._outcome.reason)
 
-    @workflow.signal
-    def settled(self, payment: Settled) -> None:
-        """The payment process settled the booking with this payment."""
-        self._settled = True
-        workflow.set_current_details(f"Settled by payment **{payment.payment_id}**")
+    @cancel.validator
+    def _is_a_request(self, request: object = None) -> None:
+        cancel_request(request)
 
-    @workflow.query
+    @workflow.signal(description="Only for the payment process, once it settled the booking")
+    def settled(self, payment: Settled | None = None) -> None:
+        if payment:  # one sent by hand may have no input
+            self._settled_by = payment.payment_id
+
+    @workflow.query(description="The request, its decision, what is waited for, the end. No input")
     def status(self) -> BookingProgress:
-        """Where the process is."""
         return BookingProgress(
             request=self._request,
             waiting_for=self._waiting_for,
@@ -313,7 +329,3 @@ def _status(answer: BookingAnswer) -> BookingStatus:
     if answer.type not in STATUS_IN_REJECTION:
         raise ApplicationError(f"unexpected {answer!r}", type=answer.type, non_retryable=True)
     return STATUS_IN_REJECTION[answer.type]
-
-
-def _listed(request: PlaceBooking) -> str:
-    return f"{', '.join(map(str, request.seats))} of {request.concert_id}"

@@ -28,8 +28,10 @@ from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
 from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
 from workflows.booking import BookingWorkflow
+from workflows.encryption import pseudonym
 from workflows.messages import BookingOutcome, CancelRequest
 from workflows.payment import PaymentWorkflow
+from workflows.web_ui import booking_texts, payment_texts
 
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
@@ -68,15 +70,15 @@ class OrchestratedBookingProcess:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=reuse,
-            search_attributes=_columns(request),
-            static_summary=_summary(request),
+            search_attributes=_columns(self._client, request),
+            **booking_texts(request),
         )
         try:
             return await self._client.execute_update_with_start_workflow(
                 BookingWorkflow.decision,
                 start_workflow_operation=start,
                 # other content is another request: it must not be given this one's answer
-                id=f"decision-{_digest(request)}",
+                id=f"decision-{pseudonym(self._client.data_converter, _digest(request))}",
                 rpc_timeout=self._patience,
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -172,8 +174,8 @@ async def start_booking(client: Client, task_queue: str, request: PlaceBooking) 
         id=booking_stream(request.booking_id),
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=_columns(request),
-        static_summary=_summary(request),
+        search_attributes=_columns(client, request),
+        **booking_texts(request),
     )
 
 
@@ -191,7 +193,8 @@ async def start_payment(
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
             memo={CONTENT: _digest(payment)},
-            static_summary=f"{payment.amount} for booking {payment.booking_id}",
+            search_attributes=await _columns_of_booking(client, payment.booking_id),
+            **payment_texts(payment),
         )
     except WorkflowAlreadyStartedError:
         return client.get_workflow_handle_for(
@@ -203,14 +206,22 @@ def _digest(command: PlaceBooking | ReceivePayment) -> str:
     return sha256(command.model_dump_json().encode()).hexdigest()[:16]
 
 
-def _columns(request: PlaceBooking) -> TypedSearchAttributes:
+def _columns(client: Client, request: PlaceBooking) -> TypedSearchAttributes:
+    """Search attributes are never encrypted."""
     return TypedSearchAttributes(
         [
             SearchAttributePair(CONCERT_ID, request.concert_id),
-            SearchAttributePair(CLIENT_ID, request.client_id),
+            SearchAttributePair(CLIENT_ID, pseudonym(client.data_converter, request.client_id)),
         ]
     )
 
 
-def _summary(request: PlaceBooking) -> str:
-    return f"{request.concert_id}: {', '.join(map(str, request.seats))} for {request.client_id}"
+async def _columns_of_booking(client: Client, booking_id: BookingId) -> TypedSearchAttributes:
+    """Those of the booking's process: a payment does not know its concert. Costs no Action."""
+    try:
+        found = (await booking_process(client, booking_id).describe()).typed_search_attributes
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:  # as yet, or no more
+            return TypedSearchAttributes.empty
+        raise
+    return TypedSearchAttributes([each for each in found if each.key in (CONCERT_ID, CLIENT_ID)])

@@ -5,7 +5,9 @@ or returns the money. Every step is safe to repeat; the entities decide every ra
 """
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -32,26 +34,32 @@ from ticketing.process import REFUND_REASONS, PaymentOutcome, ProcessTerms, pati
 from ticketing.reservations.api import Reserved
 from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, REFUND, RESERVATION
 from workflows.booking import ATTEMPT, BookingWorkflow
-from workflows.messages import Settled
+from workflows.messages import PaymentRequest, Settled
+from workflows.web_ui import ended, waits
 
 PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about as long
 PAUSE_MAX = timedelta(seconds=30)
+
+S = TypeVar("S")
+C = TypeVar("C")
+A = TypeVar("A")
 
 
 @workflow.defn
 class PaymentWorkflow:
     @workflow.init
-    def __init__(self, payment: ReceivePayment) -> None:
+    def __init__(self, payment: PaymentRequest) -> None:
         self._payment = payment
         self._about = {"booking_id": payment.booking_id}  # in each line of the log
+        self._booking_process = booking_stream(payment.booking_id)
 
     @workflow.run
-    async def run(self, payment: ReceivePayment) -> PaymentOutcome:
+    async def run(self, payment: PaymentRequest) -> PaymentOutcome:
         """From the money's arrival to its use or its return."""
         work = asyncio.create_task(self._settle(payment))
         while True:
             try:
-                return await asyncio.shield(work)
+                outcome = await asyncio.shield(work)
             except asyncio.CancelledError:  # "Request Cancellation" in the Web UI
                 if work.done():
                     raise  # the worker lets go of this run
@@ -59,11 +67,14 @@ class PaymentWorkflow:
                     "money that arrived cannot be cancelled, only refunded",
                     extra=self._about,
                 )
+            else:
+                workflow.set_current_details(
+                    ended(outcome.status, outcome.refund_reason or outcome.reason)
+                )
+                return outcome
 
     async def _settle(self, payment: ReceivePayment) -> PaymentOutcome:
-        received = await workflow.execute_local_activity_method(
-            PaymentActivities.receive_payment, payment, **ENTITY_COMMAND
-        )
+        received = await _ask(PaymentActivities.receive_payment, payment, "receive")
         if not isinstance(received, PaymentAccepted):
             return PaymentOutcome(
                 payment_id=payment.payment_id, status="rejected", reason=received.type
@@ -72,7 +83,7 @@ class PaymentWorkflow:
             return await self._refund(received.refund_reason)
 
         terms = await workflow.execute_local_activity_method(
-            TermsActivities.process_terms, **ENTITY_COMMAND
+            TermsActivities.process_terms, summary="read the terms", **ENTITY_COMMAND
         )
         answer, reinstated = await self._pay(terms), False
         if isinstance(answer, BookingIsExpired) and terms.late_payment == "reinstate":
@@ -90,30 +101,28 @@ class PaymentWorkflow:
         started_at, pause = workflow.now(), PAUSE_FIRST
         while True:
             answer = await self._ask_booking()
-            if workflow.now() - started_at >= patience_with(answer.type, terms):
+            give_up_at = started_at + patience_with(answer.type, terms)
+            if workflow.now() >= give_up_at:
                 return answer
-            workflow.set_current_details(f"Waits for the booking: **{answer.type}**")
-            await workflow.sleep(pause, summary="the booking may be confirmed by then")
+            _say(f"{self._booking_process} to take the money ({answer.type})", until=give_up_at)
+            await workflow.sleep(pause, summary=f"ask {self._booking_process} again")
             pause = min(2 * pause, PAUSE_MAX)
 
     async def _ask_booking(self) -> BookingAnswer:
-        return await workflow.execute_local_activity_method(
-            BookingActivities.pay_booking,
-            PayBooking(
-                booking_id=self._payment.booking_id,
-                payment_id=self._payment.payment_id,
-                amount=self._payment.amount,
-            ),
-            **ENTITY_COMMAND,
+        command = PayBooking(
+            booking_id=self._payment.booking_id,
+            payment_id=self._payment.payment_id,
+            amount=self._payment.amount,
         )
+        return await _ask(BookingActivities.pay_booking, command, "pay the booking")
 
     async def _reinstate(self) -> BookingAnswer:
         """The late payment policy: the same seats again, if nobody has taken one of them."""
-        workflow.set_current_details("Late: asks for the **same seats** again")
         booking = await self._booking()
         assert booking is not None  # it just said that it is expired
         await self._release(ATTEMPT)  # its own process may not have come that far yet
         attempt = reinstatement_attempt(self._payment.payment_id)
+        _say("the same seats again: the money is late")
         reserved = await workflow.execute_activity_method(
             ReservationActivities.reserve_seats,
             ReserveSeats(
@@ -127,63 +136,51 @@ class PaymentWorkflow:
         )
         if not isinstance(reserved, Reserved):
             return await self._ask_booking()  # another payment may have settled it meanwhile
-        answer = await workflow.execute_local_activity_method(
-            BookingActivities.reinstate_booking,
-            ReinstateBooking(
-                booking_id=self._payment.booking_id,
-                payment_id=self._payment.payment_id,
-                amount=self._payment.amount,
-                tickets=reserved.tickets,
-            ),
-            **ENTITY_COMMAND,
+        command = ReinstateBooking(
+            booking_id=self._payment.booking_id,
+            payment_id=self._payment.payment_id,
+            amount=self._payment.amount,
+            tickets=reserved.tickets,
         )
+        answer = await _ask(BookingActivities.reinstate_booking, command, "reinstate the booking")
         if not isinstance(answer, BookingAccepted):
             await self._release(attempt)
         return answer
 
     async def _release(self, attempt: int) -> None:
+        hold = "the expired hold" if attempt == ATTEMPT else "the seats again"
+        _say(f"the release of {hold}")
         await workflow.execute_activity_method(
             ReservationActivities.release_seats,
             ReleaseSeats(booking_id=self._payment.booking_id, attempt=attempt),
-            summary="release the expired hold" if attempt == ATTEMPT else "release the seats again",
+            summary=f"release {hold}",
             **RESERVATION,
         )
 
     async def _apply(self, booking: BookingAccepted) -> None:
-        applied = await workflow.execute_local_activity_method(
-            PaymentActivities.apply_payment,
-            ApplyPayment(payment_id=self._payment.payment_id, booking_id=self._payment.booking_id),
-            **ENTITY_COMMAND,
+        command = ApplyPayment(
+            payment_id=self._payment.payment_id, booking_id=self._payment.booking_id
         )
+        applied = await _ask(PaymentActivities.apply_payment, command, "apply")
         if not isinstance(applied, PaymentAccepted):
             raise ApplicationError(f"paid but not applied: {applied!r}", non_retryable=True)
-        workflow.set_current_details(f"Applied: **{self._payment.booking_id}** is settled")
         await self._tell_client("settled", self._payment.booking_id, booking)
         await self._tell_booking_process()  # last: one workflow task less, which is an Action
 
     async def _refund(self, reason: RefundReason) -> PaymentOutcome:
-        workflow.set_current_details(
-            f"**Refund requested**: {reason}. The provider is asked until it is made"
-        )
-        requested = await workflow.execute_local_activity_method(
-            PaymentActivities.request_refund,
-            RequestRefund(payment_id=self._payment.payment_id, reason=reason),
-            **ENTITY_COMMAND,
-        )
+        request = RequestRefund(payment_id=self._payment.payment_id, reason=reason)
+        requested = await _ask(PaymentActivities.request_refund, request, "request the refund")
         if not isinstance(requested, PaymentAccepted):
             raise ApplicationError(f"cannot be refunded: {requested!r}", non_retryable=True)
+        _say(f"the provider to refund {self._payment.amount} ({reason})")
         refund_ref = await workflow.execute_activity_method(
             ProviderActivities.refund_payment,
             self._payment.payment_id,
             summary=f"refund {self._payment.amount}: {reason}",
             **REFUND,
         )
-        await workflow.execute_local_activity_method(
-            PaymentActivities.record_refund,
-            RecordRefund(payment_id=self._payment.payment_id, refund_ref=refund_ref),
-            **ENTITY_COMMAND,
-        )
-        workflow.set_current_details(f"**Refunded**: {reason}")
+        record = RecordRefund(payment_id=self._payment.payment_id, refund_ref=refund_ref)
+        await _ask(PaymentActivities.record_refund, record, "record the refund")
         booking = await self._booking()
         if booking:  # else we know of nobody to tell
             await self._tell_client("refunded", self._payment.payment_id, booking, reason=reason)
@@ -192,15 +189,16 @@ class PaymentWorkflow:
         )
 
     async def _booking(self) -> BookingAccepted | None:
-        return await workflow.execute_local_activity_method(
-            BookingActivities.read_booking, self._payment.booking_id, **ENTITY_COMMAND
+        return await _ask(
+            BookingActivities.read_booking, self._payment.booking_id, "read the booking"
         )
 
     async def _tell_booking_process(self) -> None:
         process: workflow.ExternalWorkflowHandle[BookingWorkflow]
         process = workflow.get_external_workflow_handle_for(
-            BookingWorkflow.run, booking_stream(self._payment.booking_id)
+            BookingWorkflow.run, self._booking_process
         )
+        _say(f"{self._booking_process} to be told")
         try:
             await process.signal(
                 BookingWorkflow.settled, Settled(payment_id=self._payment.payment_id)
@@ -227,7 +225,22 @@ class PaymentWorkflow:
         )
         try:
             await workflow.execute_local_activity_method(
-                NotificationActivities.notify_client, notification, **NOTIFICATION
+                NotificationActivities.notify_client,
+                notification,
+                summary=f"tell the client: {kind}",
+                **NOTIFICATION,
             )
         except FailureError as failure:  # never fails the process
             workflow.logger.warning("client not told: %s", failure, extra=self._about)
+
+
+async def _ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
+    """Put a command to an entity, until it answers."""
+    _say(f"the answer to '{summary}'")
+    return await workflow.execute_local_activity_method(
+        step, command, summary=summary, **ENTITY_COMMAND
+    )
+
+
+def _say(waiting_for: str, *, until: datetime | None = None) -> None:
+    workflow.set_current_details(waits(waiting_for, until))

@@ -10,15 +10,14 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
 
+from entrypoints.http.bodies import read
 from entrypoints.http.receiver import NoticeReceiver, Received
 from ticketing.errors import TransientError
 from ticketing.payments.notices import Tx, parse_notice
 from ticketing.payments.signature import SignatureRefusal, verify
 
 BODY_BYTES_MAX = 64 * 1024  # a notice has 1 KB; nobody is read any further
-READ_TIMEOUT = timedelta(seconds=10)  # a sender that takes longer holds a connection for nothing
 STORE_TIMEOUT = timedelta(seconds=10)  # a healthy database takes 10 ms; the provider waits
 
 Answer = Received | SignatureRefusal | Literal["too_large", "unread", "no_notice", "unavailable"]
@@ -68,7 +67,7 @@ async def _answer(
     secrets: Sequence[bytes],
     clock: Callable[[], datetime],
 ) -> Answer:
-    body = await _read(request)
+    body = await read(request, BODY_BYTES_MAX)
     if isinstance(body, str):
         return body
     header = ",".join(request.headers.getlist("Provider-Signature")) or None
@@ -92,17 +91,3 @@ async def _answer(
     ) as error:
         _log.error("notice not stored", notice_id=notice.notice_id, error=type(error).__name__)
         return "unavailable"
-
-
-async def _read(request: Request) -> bytes | Literal["too_large", "unread"]:
-    """The raw body; stops at the limit, whatever length was announced."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_BYTES_MAX:
-                    return "too_large"
-    except (TimeoutError, ClientDisconnect):
-        return "unread"
-    return bytes(body)

@@ -166,8 +166,9 @@ class PostgresCheckpointStore:
             # A pool's connection is a proxy with every method of Connection.
             yield cast(Connection, connection)
 
-    async def advance(self, tx: Connection, claim: Claim, to: int) -> Claim:
-        moved = await tx.fetchval(ADVANCE, *_key(claim), claim.position, claim.epoch, to)
+    async def advance(self, tx: Connection | None, claim: Claim, to: int) -> Claim:
+        database = self._pool if tx is None else tx
+        moved = await database.fetchval(ADVANCE, *_key(claim), claim.position, claim.epoch, to)
         if moved is None:
             raise Fenced(f"{claim.consumer}: slice {claim.slice} has another owner")
         return replace(claim, position=to)

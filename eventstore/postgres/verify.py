@@ -8,6 +8,8 @@ from asyncpg.pool import PoolConnectionProxy
 
 from eventstore.slices import CATEGORY_BASE, StreamId, slice_of, slices_of
 
+PATIENCE_SECONDS = 600.0  # what reads the whole log; the pool is less patient
+
 SLICES = "SELECT slice, category FROM es.slice ORDER BY slice"
 
 STREAMS = "SELECT DISTINCT stream_id, slice FROM es.event ORDER BY stream_id, slice"
@@ -95,7 +97,7 @@ async def verify_log(pool: Pool) -> Sequence[Finding]:
     ):
         findings = [each async for each in _misplaced(connection)]
         for check in CHECKS:
-            rows = await connection.fetch(check)
+            rows = await connection.fetch(check, timeout=PATIENCE_SECONDS)
             findings += [Finding(row["place"], row["problem"]) for row in rows]
     return findings
 
@@ -106,7 +108,7 @@ async def _misplaced(connection: PoolConnectionProxy) -> AsyncIterator[Finding]:
     expected = {slice: name for name in CATEGORY_BASE for slice in slices_of(name)}
     if stored != expected:
         yield Finding("es.slice", "is not what eventstore/slices.py registers")
-    async for row in connection.cursor(STREAMS, prefetch=1_000):
+    async for row in connection.cursor(STREAMS, prefetch=1_000, timeout=PATIENCE_SECONDS):
         stream, slice = StreamId(row["stream_id"]), row["slice"]
         try:
             home = slice_of(stream)

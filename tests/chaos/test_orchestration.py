@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from pydantic import HttpUrl
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from entrypoints.children import LOOPBACK, Child, Home, child, claim, free_port
 from entrypoints.embedded import listens, temporal_server, until_ready
@@ -21,6 +20,7 @@ from tests.chaos.clients import Clients
 from tests.chaos.crew import Crew, Start, crew_of, program
 from tests.provider import SECRET
 from workflows.client import OrchestratedBookingProcess
+from workflows.encryption import data_converter
 
 ATTACK = Attack(300, kill_every=timedelta(seconds=2), lasting=timedelta(seconds=60))
 SERVERS = ("temporal", "provider")  # they answer once they are started
@@ -99,7 +99,7 @@ async def test_every_process_ends_as_it_should_whatever_is_killed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     client = await Client.connect(
-        f"{LOOPBACK}:{temporal_port}", data_converter=pydantic_data_converter, lazy=True
+        f"{LOOPBACK}:{temporal_port}", data_converter=data_converter(), lazy=True
     )
     process = OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE)
     clients = Clients(process, parts.provider, parts.bookings)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.e2e.terminal import box_office
 
+WEB_UI = "Web UI: http://127.0.0.1:"
 TOLD = (  # in this order
-    "Web UI: http://127.0.0.1:",
     "-> ann-1 is confirmed: 10.00 EUR, to be paid by",
     "-> ann-1 is settled",
     "-> bob-1 is denied: seats_unavailable: 3-15",
@@ -25,10 +25,15 @@ TOLD = (  # in this order
 )
 
 
-@pytest.mark.timeout(150)  # a busy machine; 22 s on an idle one
-async def test_the_demo_tells_its_story_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    code, output = await box_office("demo", environment={"TMPDIR": str(tmp_path)})
+@pytest.mark.timeout(150)  # a busy machine; 25 s on an idle one
+@pytest.mark.parametrize("process", ["orchestrated", "choreographed"])
+async def test_the_demo_tells_its_story_and_leaves_nothing_behind(
+    tmp_path: Path, process: str
+) -> None:
+    environment = {"TMPDIR": str(tmp_path), "BOX_OFFICE_PROCESS": process}
+    code, output = await box_office("demo", environment=environment)
     assert code == 0, output
+    assert (WEB_UI in output) == (process == "orchestrated")
     rest = output
     for each in TOLD:
         assert each in rest, output

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import signal
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -13,15 +14,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from google.protobuf.json_format import MessageToDict
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from entrypoints.children import claim
 from entrypoints.system import Ports
 from tests.e2e.terminal import all_end, box_office, family, start
+from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
 from workflows.client import booking_process
+from workflows.encryption import data_converter
 
 pytestmark = pytest.mark.timeout(150)  # a busy machine; 15 s on an idle one
 
@@ -53,7 +57,7 @@ class Up:
     async def ended(self, booking_id: str) -> str:
         """How a booking ends."""
         client = await Client.connect(
-            self.environment["TEMPORAL_ADDRESS"], data_converter=pydantic_data_converter
+            self.environment["TEMPORAL_ADDRESS"], data_converter=data_converter()
         )
         return (await booking_process(client, BookingId(booking_id)).result()).status
 
@@ -119,6 +123,27 @@ async def test_bookings_end_as_they_should_after_everything_was_killed(tmp_path:
         assert await up.ended("paid-later") == "settled"
         assert await up.holder("concertA") == "paid-later"
         assert await up.run("verify") == (0, {"findings": []})
+
+
+async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", NEW)
+    ports = Ports()
+    async with _up(tmp_path, ports) as up, aiohttp.ClientSession() as browser:
+        await up.place("concertA", "secret")
+        client = await Client.connect(up.environment["TEMPORAL_ADDRESS"])
+        history = await client.get_workflow_handle("booking-secret").fetch_history()
+        (sent,) = history.events[0].workflow_execution_started_event_attributes.input.payloads
+        assert b"ann" not in sent.SerializeToString()
+
+        web_ui = f"http://127.0.0.1:{ports.ui}"
+        async with browser.get(f"{web_ui}/api/v1/settings") as response:
+            codec = (await response.json())["Codec"]["Endpoint"]
+        question, headers = {"payloads": [MessageToDict(sent)]}, {"Origin": web_ui}
+        async with browser.post(f"{codec}/decode", json=question, headers=headers) as response:
+            (shown,) = (await response.json())["payloads"]
+        assert json.loads(b64decode(shown["data"]))["client_id"] == "ann"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,41 +1,32 @@
-"""The changes that docs/contrast.md shows: they fit the code as it is, and do what they say."""
+"""The changes that docs/contrast.md shows: they fit the code as it is, and do what they say.
 
-import shutil
+If one does not fit any more: `python -m benchmarks.patches`.
+"""
+
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-CHANGES = ROOT / "benchmarks" / "changes"
-FRAUD_CHECK = ("fraud-check-shared", "fraud-check-orchestrated", "fraud-check-choreographed")
-IN_THE_CODE = (
-    "reminder-orchestrated",
-    "reminder-choreographed",
-    "late-payment-orchestrated",
-    "late-payment-choreographed",
+from benchmarks.coordination import CHANGES
+from benchmarks.patches import (
+    FRAUD_CHECK,
+    IN_THE_CODE,
+    DoesNotFit,
+    apply,
+    copy_of_the_code,
+    refit,
 )
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "docs", "*.egg-info")
 
-
-def _run(where: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
-
-
-def _apply(where: Path, changes: Sequence[str], *options: str) -> None:
-    for change in changes:
-        applied = _run(where, "git", "apply", *options, str(CHANGES / f"{change}.patch"))
-        assert applied.returncode == 0, f"{change}: {applied.stderr}"
+PACKAGES = ("activities", "choreography", "entrypoints", "ticketing", "workflows")
+RESERVE = '        self._say("the reservation of its seats")\n'  # context of the reminder's patch
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The code, and a repository of its own: inside another one, git would look there."""
     where = tmp_path / "copy"
-    shutil.copytree(ROOT, where, ignore=NOT_COPIED)
-    assert _run(where, "git", "init", "-q").returncode == 0
+    copy_of_the_code(where)
     return where
 
 
@@ -47,18 +38,18 @@ def test_every_change_is_looked_at() -> None:
 def test_a_change_that_is_in_the_code_can_be_taken_out_and_put_back(
     copy: Path, change: str
 ) -> None:
-    _apply(copy, [change], "--reverse")
-    _apply(copy, [change])
+    apply(copy, change, "--reverse")
+    apply(copy, change)
 
 
 @pytest.mark.temporal
 @pytest.mark.timeout(240)
 def test_the_fraud_check_fits_passes_the_types_and_works_on_both_sides(copy: Path) -> None:
-    _apply(copy, FRAUD_CHECK)
-    packages = ("activities", "choreography", "entrypoints", "ticketing", "workflows")
+    for change in FRAUD_CHECK:
+        apply(copy, change)
 
-    typed = _run(copy, sys.executable, "-m", "mypy", *packages)
-    ran = _run(copy, sys.executable, "-m", "pytest", "-q", "tests/scenarios/test_fraud_check.py")
+    typed = _python(copy, "mypy", *PACKAGES)
+    ran = _python(copy, "pytest", "-q", "tests/scenarios/test_fraud_check.py")
 
     assert typed.returncode == 0, typed.stdout
     assert ran.returncode == 0, ran.stdout
@@ -66,5 +57,25 @@ def test_the_fraud_check_fits_passes_the_types_and_works_on_both_sides(copy: Pat
 
 
 def test_a_patch_that_does_not_fit_is_noticed(copy: Path) -> None:
-    with pytest.raises(AssertionError, match="does not apply"):
-        _apply(copy, ["reminder-orchestrated"])
+    with pytest.raises(DoesNotFit, match="reminder-orchestrated"):
+        apply(copy, "reminder-orchestrated")
+
+
+def test_a_patch_whose_surroundings_changed_is_made_to_fit_again(tmp_path: Path) -> None:
+    copy_of_the_code(tmp_path / "before")
+    before = dict(refit(tmp_path / "before"))
+    assert before == {each.stem: each.read_text() for each in CHANGES.glob("*.patch")}
+
+    copy_of_the_code(tmp_path / "after")
+    workflow = tmp_path / "after" / "workflows" / "booking.py"
+    assert RESERVE in workflow.read_text()
+    workflow.write_text(workflow.read_text().replace(RESERVE, f"        # changed\n{RESERVE}"))
+    with pytest.raises(DoesNotFit):
+        apply(tmp_path / "after", "reminder-orchestrated", "--reverse")
+    assert "# changed" in dict(refit(tmp_path / "after"))["reminder-orchestrated"]
+
+
+def _python(where: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (sys.executable, "-m", *arguments), cwd=where, capture_output=True, text=True, check=False
+    )

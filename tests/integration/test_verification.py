@@ -1,5 +1,6 @@
 """Each planted corruption is found; a clean database stays clean."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 
 from eventstore.api import AnyVersion, CommandRef, NewEvent
 from eventstore.postgres.log import PostgresEventStore
+from eventstore.postgres.verify import verify_log
 from eventstore.slices import StreamId
 from ticketing.ids import BookingId, ConcertId
 from ticketing.money import Money
@@ -177,7 +179,46 @@ async def test_money_applied_where_it_does_not_belong_is_found(
 async def test_a_booking_that_is_settled_and_was_never_paid_is_found(pool: asyncpg.Pool) -> None:
     await log(pool, "booking-b1", PLACED, CONFIRMED, SETTLED)
     (finding,) = await verify_business(pool)
-    assert finding.check == "money_differs"
+    assert (finding.check, finding.booking_ids) == ("money_differs", ("b1",))
     assert finding.what == (
         "received 0, refunded 0, under way 0, but settled 500, in the minor unit of EUR"
     )
+
+
+async def test_a_finding_about_money_names_the_booking_its_payments_and_their_events(
+    pool: asyncpg.Pool,
+) -> None:
+    await log(pool, "booking-b1", *SOLD)
+    await log(pool, "payment-p1", RECEIVED_LESS, APPLIED)
+
+    differs = [each for each in await verify_business(pool) if each.check == "money_differs"]
+
+    assert [str(each) for each in differs] == [
+        "money_differs: booking b1, payment p1: received 400, refunded 0, under way 0, "
+        "but settled 500, in the minor unit of EUR (booking-b1 1 BookingPlaced, "
+        "booking-b1 2 BookingConfirmed, booking-b1 3 BookingPaid, booking-b1 4 BookingSettled, "
+        "payment-p1 1 PaymentReceived, payment-p1 2 PaymentApplied)"
+    ]
+
+
+async def test_what_one_booking_owes_another_does_not_balance(pool: asyncpg.Pool) -> None:
+    """In total 500 are received and settled: the sums alone would see nothing."""
+    await log(pool, "booking-b1", PLACED, CONFIRMED, SETTLED)
+    await log(
+        pool, "payment-p1", ("PaymentReceived", {"booking_id": "b2", "amount": EUR_5}), APPLIED
+    )
+
+    differ = [each for each in await verify_business(pool) if each.check == "money_differs"]
+
+    assert [each.booking_ids for each in differ] == [("b1",), ("b2",)]
+
+
+async def test_the_checks_have_more_time_than_other_statements(
+    database: str, pool: asyncpg.Pool
+) -> None:
+    async with asyncpg.create_pool(database, min_size=2, command_timeout=0.5) as impatient:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE es.event")
+            checks = asyncio.gather(verify_business(impatient), verify_log(impatient))
+            await connection.execute("SELECT pg_sleep(0.8)")
+        assert [list(found) for found in await checks] == [[], []]

@@ -4,12 +4,16 @@ The booking is `b1`, its payment `p1`. A path ends when both processes have.
 """
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeAlias
 
 from temporalio.client import Client
 
+from entrypoints.children import claim
+from entrypoints.demo import CRASHING
 from entrypoints.settings import Settings
 from entrypoints.wiring import worker
 from tests.clock import Clock
@@ -25,6 +29,7 @@ from tests.workflow.conftest import (
 )
 from tests.workflow.gates import gated
 from tests.workflow.test_confirmation import until_it_waits
+from tests.workflow.test_killed_worker import worker_process
 from ticketing.booking.commands import CancelBooking, ConfirmBooking, ExpireBooking
 from ticketing.ids import BookingId, ConcertId, PaymentId
 from ticketing.money import Money
@@ -111,6 +116,21 @@ async def settled_just_before_it_expires(stage: Stage, client: Client) -> None:
 
 
 @path
+async def settled_although_a_worker_was_killed(stage: Stage, client: Client) -> None:
+    with tempfile.TemporaryDirectory(prefix="box-office-") as directory:
+        async with (
+            claim(Path(directory)) as home,
+            worker_process(home, stage, client, CRASHING.command) as doomed,
+        ):
+            placing = asyncio.create_task(stage.process.place(place(B1, "1-1")))
+            await doomed.wait()
+    async with worker(client, stage.settings, stage.parts):
+        await placing
+        await stage.process.pay(payment(B1))
+        await ended(client)
+
+
+@path
 async def expired_after_a_reminder(stage: Stage, client: Client) -> None:
     async with worker(client, await with_short_hold(stage), stage.parts):
         await stage.process.place(place(B1, "1-1", concert=SHORT))
@@ -143,6 +163,16 @@ async def expired_and_refunded(stage: Stage, client: Client) -> None:
     async with worker(client, settings, stage.parts):
         await stage.process.place(place(B1, "1-1", concert=SHORT))
         await ended(client)
+        await stage.process.pay(await captured(stage))
+
+
+@path
+async def expired_and_refunded_because_its_seat_is_taken(stage: Stage, client: Client) -> None:
+    async with worker(client, await with_short_hold(stage), stage.parts):
+        await stage.process.place(place(B1, "1-1", concert=SHORT))
+        await ended(client)
+        other = place("faster", "1-1", concert=SHORT)
+        await stage.parts.reservations.reserve(other.booking_id, 1, SHORT, other.seats)
         await stage.process.pay(await captured(stage))
 
 

@@ -12,6 +12,7 @@ needs `workflow.patched`.
 
 import asyncio
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -20,7 +21,6 @@ from typing import Any
 
 import asyncpg
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.children import claim
@@ -31,10 +31,12 @@ from tests import provider
 from tests.conftest import fresh_namespace
 from tests.replay.paths import PATHS
 from tests.workflow.conftest import opened_stage
+from workflows.encryption import data_converter
 
 HISTORIES = Path(__file__).parent / "histories"
 PROCESSES = ("booking-b1", "payment-p1")
 IDENTITY = "recorder"  # not the process id and the host that are the default
+PROCESS_AND_HOST = re.compile(r"\b\d+@[\w.-]+")  # the identity of a worker that was killed
 LEFT_OUT = {"stackTrace", "taskId", "requestId", "header"}  # no replay reads them
 
 
@@ -62,7 +64,7 @@ async def record(name: str, settings: Settings, temporal: TemporalServer) -> lis
     client = await Client.connect(
         temporal.address,
         namespace=await fresh_namespace(temporal),
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
         identity=IDENTITY,
     )
     async with opened_stage(settings, client) as stage:
@@ -82,6 +84,7 @@ async def write_history(client: Client, process: str, directory: Path) -> bool:
         return False
     events = scrubbed(history.to_json_dict()["events"])
     lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in events)
+    lines = PROCESS_AND_HOST.sub(IDENTITY, lines)
     (directory / f"{process}.json").write_text(f'{{"events":[\n{lines}\n]}}\n')
     return True
 

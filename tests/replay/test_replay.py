@@ -7,21 +7,19 @@ from pathlib import Path
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
 from entrypoints.wiring import WORKFLOWS, workflow_runner
 from tests.replay.paths import PATHS
 from tests.replay.record import HISTORIES, IDENTITY
 from workflows.booking import BookingWorkflow
+from workflows.encryption import data_converter
 
 FILES = sorted(HISTORIES.rglob("*.json"))
 
 
 def replayer(runner: WorkflowRunner) -> Replayer:
-    return Replayer(
-        workflows=WORKFLOWS, workflow_runner=runner, data_converter=pydantic_data_converter
-    )
+    return Replayer(workflows=WORKFLOWS, workflow_runner=runner, data_converter=data_converter())
 
 
 def histories(files: Iterable[Path]) -> list[WorkflowHistory]:

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, cast
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -18,17 +18,19 @@ from entrypoints.wiring import BoxOffice, box_office, consumer, consumers, worke
 from eventstore.slices import StreamId
 from tests.clock import Clock
 from tests.provider import Provider
+from tests.workflow.gates import Gate, GatedReservations
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream, payment_stream
 from ticketing.money import Money
-from ticketing.notifications.api import Notification
+from ticketing.notifications.api import Notification, NotificationKind
 from ticketing.notifications.postgres import PostgresNotifier
 from ticketing.payment.state import Payment
 from ticketing.payments.api import CaptureRequest, ProviderPayment
 from ticketing.process import BookingProcess, PaymentOutcome
 from ticketing.reservations.api import Concert, PriceZone
+from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
 from ticketing.verification.api import Finding
 from ticketing.verification.postgres import verify_business, verify_provider
@@ -46,6 +48,7 @@ ON_SALE = (
 )
 PATIENCE = timedelta(seconds=20)
 SWEEP_EVERY = timedelta(milliseconds=100)
+SLOW = BookingId("slow")  # its reservation stands at the gate until that is opened
 A_MOMENT = timedelta(seconds=20)  # real time: what a scenario waits for comes at once, or never
 
 
@@ -57,7 +60,7 @@ class Passing(Protocol):
 
 @dataclass
 class Twin:
-    """One of the two processes, with everything it stands on."""
+    """One of the two processes, with everything it stands on; the process asks at the gate."""
 
     name: str
     parts: BoxOffice
@@ -65,8 +68,8 @@ class Twin:
     provider: Provider
     told: list[Notification]
     clock: Clock
+    gate: Gate
     _pass: Passing
-    _placed: list[str] = field(default_factory=list)
 
     async def pass_time(self, by: timedelta) -> None:
         """For the database, then for the processes that run."""
@@ -110,6 +113,14 @@ class Twin:
     async def held(self, booking_id: str, concert: ConcertId = CONCERT) -> int:
         seats = await self.parts.reservations.seats(concert)
         return sum(seat.booking_id == booking_id for seat in seats)
+
+    async def events(self, booking_id: str) -> list[str]:
+        stream = StreamId(booking_stream(BookingId(booking_id)))
+        return [each.type for each in await self.parts.store.read_stream(stream)]
+
+    def kinds_told(self, booking_id: str) -> list[NotificationKind]:
+        """What the client was told of the booking, in order."""
+        return [each.kind for each in self.told if each.booking_id == booking_id]
 
     async def until_booking(self, booking_id: str, *statuses: str, holding: int) -> None:
         """Wait until the booking is in one of the statuses and holds so many seats."""
@@ -186,15 +197,19 @@ async def twin(
     async with box_office(settings) as opened:
         parts = replace(opened, notifier=PostgresNotifier(opened.pool, send))
         for concert_id, price, hold in ON_SALE:
-            await parts.reservations.add_concert(_concert(concert_id, price, hold))
+            await parts.reservations.add_concert(on_sale(concert_id, price, hold))
         orchestrated = request.param == "orchestrated"
+        gate = Gate("reserve", SLOW)
+        behind = cast(PostgresReservations, GatedReservations(parts.reservations, gate))
+        gated = replace(parts, reservations=behind)
         started = (
-            _orchestrated(parts, settings, client)
+            _orchestrated(gated, settings, client)
             if orchestrated
-            else _choreographed(parts, settings)
+            else _choreographed(gated, settings)
         )
         async with started as (process, passing):
-            yield Twin(request.param, parts, process, provider, told, clock, passing)
+            yield Twin(request.param, parts, process, provider, told, clock, gate, passing)
+            gate.opened.set()
 
 
 @asynccontextmanager
@@ -253,7 +268,7 @@ def place(booking_id: str, *seats: str, concert: ConcertId = CONCERT) -> PlaceBo
     )
 
 
-def _concert(concert_id: ConcertId, price: Money, hold: timedelta | None) -> Concert:
+def on_sale(concert_id: ConcertId, price: Money, hold: timedelta | None) -> Concert:
     return Concert(
         concert_id=concert_id,
         title=concert_id,

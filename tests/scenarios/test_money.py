@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.scenarios.conftest import FREE, HOLD, PRICE, Twin, place
+from tests.scenarios.conftest import CONCERT, FREE, HOLD, PRICE, Twin, on_sale, place
 from ticketing.ids import BookingId
 from ticketing.money import Money
 
-LESS = Money(amount_minor=400, currency="EUR")
+LESS, DEARER = Money(amount_minor=400, currency="EUR"), Money(amount_minor=900, currency="EUR")
 DOLLARS = Money(amount_minor=500, currency="USD")
 MINUTE = timedelta(minutes=1)
 
@@ -45,12 +45,17 @@ async def test_h2_money_paid_in_time_and_delivered_late_settles_within_the_grace
     twin: Twin,
 ) -> None:
     await twin.process.place(place("b1", "1-1"))
+    await twin.process.place(place("b2", "1-2"))
     captured = await twin.capture("b1")
     await twin.pass_time(HOLD + MINUTE)
 
-    assert (await twin.process.pay(captured.received())).status == "applied"
-    assert (await twin.booking("b1")).status == "settled"
+    outcome = await twin.process.pay(captured.received())
+
+    assert (outcome.status, outcome.reinstated) == ("applied", False)
+    assert "BookingExpired" not in await twin.events("b1")
     assert await twin.held("b1") == 1
+    await twin.pass_time(10 * MINUTE)
+    await twin.until_booking("b2", "expired", holding=0)
 
 
 async def test_h2_money_paid_in_time_and_delivered_after_the_expiry_is_late_money(
@@ -68,11 +73,13 @@ async def test_h2_money_paid_in_time_and_delivered_after_the_expiry_is_late_mone
 
 async def test_h3_late_money_gets_free_seats_back_at_the_first_price(twin: Twin) -> None:
     await expired(twin, "b1", "1-1", "1-2")
+    await twin.parts.reservations.add_concert(on_sale(CONCERT, DEARER, HOLD))
 
     outcome = await twin.pay("b1", amount=Money(amount_minor=1000, currency="EUR"))
 
     assert (outcome.status, outcome.reinstated) == ("applied", True)
-    assert (await twin.booking("b1")).status == "settled"
+    booking = await twin.booking("b1")
+    assert (booking.status, {each.price for each in booking.tickets}) == ("settled", {PRICE})
     assert await twin.held("b1") == 2
     assert await twin.verify() == ()
 
@@ -174,6 +181,18 @@ async def test_h13_the_same_payment_id_with_other_content_is_rejected(twin: Twin
     payment = await twin.payment("p1")
     assert payment is not None
     assert payment.received.payer == "ann"
+
+
+async def test_h13_two_payments_at_once_under_one_id_are_one_payment(twin: Twin) -> None:
+    await twin.process.place(place("b1", "1-1"))
+    captured = (await twin.capture("b1")).received()
+
+    outcomes = await asyncio.gather(
+        twin.process.pay(captured),
+        twin.process.pay(captured.model_copy(update={"payer": "bob"})),
+    )
+
+    assert sorted(each.status for each in outcomes) == ["applied", "rejected"]
 
 
 async def test_h14_money_for_an_unknown_booking_waits_and_goes_back(twin: Twin) -> None:
@@ -283,6 +302,7 @@ async def test_h21_a_chargeback_is_found_and_frees_no_seat(twin: Twin) -> None:
 
     (finding,) = await twin.verify()
     assert (finding.check, finding.payment_ids) == ("provider_differs", ("p1",))
+    assert finding.events[-2:] == ("payment-p1 1 PaymentReceived", "payment-p1 2 PaymentApplied")
     assert await twin.held("b1") == 1
 
 

@@ -20,3 +20,4 @@ def test_every_case_is_listed_and_its_tests_exist() -> None:
         named = re.findall(r"`(test_\w+)`", tests)
         assert named or what.startswith("does not apply: "), f"H{case} names no test"
         assert written.issuperset(named), f"H{case}: {set(named) - written} does not exist"
+        assert all(f"_h{case}_" in each for each in named), f"H{case}: a test is not named after it"

@@ -6,7 +6,6 @@ from typing import get_args
 
 import pytest
 from pydantic import TypeAdapter
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.controls import BOOKING_ID, DEADLINE, PAYMENT_ID, SEATS, TOTAL, euros
 from ticketing.booking import rejections as booking
@@ -14,6 +13,7 @@ from ticketing.booking.rejections import BookingRejection
 from ticketing.decider import Rejection
 from ticketing.payment import rejections as payment
 from ticketing.payment.rejections import PaymentRejection
+from workflows.encryption import data_converter
 
 BOOKING_REJECTIONS: Sequence[BookingRejection] = (
     booking.BookingNotFound(),
@@ -69,7 +69,7 @@ def test_fault_6_every_rejection_survives_json(rejection: Rejection, union: type
 
 @each_of_both
 def test_fault_6_every_rejection_survives_temporal(rejection: Rejection, union: type) -> None:
-    converter = pydantic_data_converter.payload_converter
+    converter = data_converter().payload_converter
     assert converter.from_payloads(converter.to_payloads([rejection]), [union]) == [rejection]
 
 

@@ -48,10 +48,6 @@ async def test_fault_9_a_cancel_needs_no_view(running: Stage) -> None:
     assert running.told("b1") == ["confirmed", "cancelled"]
 
 
-async def test_a_cancel_of_nothing_says_so(running: Stage) -> None:
-    assert (await running.process.cancel(BookingId("nobody"), "ill")).status == "not_found"
-
-
 async def test_a_second_cancel_gets_the_answer_of_the_first(running: Stage) -> None:
     await running.process.place(place("b1", "1-1", concert=OPEN_END_CONCERT))
 

@@ -1,17 +1,16 @@
 """From the request to the decision: late, repeated, overtaken."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from tests.workflow.conftest import CONCERT, Stage, payment, place
+from tests.workflow.conftest import CONCERT, Stage, place
 from tests.workflow.gates import gated
-from ticketing.ids import BookingId, ConcertId
+from ticketing.ids import BookingId
 from ticketing.process import NoAnswerError, PaymentOutcome
 from ticketing.verification.postgres import verify_business
-from workflows.client import OrchestratedBookingProcess, booking_process, start_payment
+from workflows.client import OrchestratedBookingProcess, booking_process
 from workflows.payment import PaymentWorkflow
 
 B1 = BookingId("b1")
@@ -65,42 +64,6 @@ async def test_h23_a_reservation_whose_answer_was_lost_is_released(
     assert await verify_business(stage.parts.pool) == ()
 
 
-async def test_h15_a_payment_that_overtakes_the_confirmation_is_applied_after_it(
-    stage: Stage, client: Client
-) -> None:
-    async with gated(stage, client, before="reserve") as gate:
-        placing = asyncio.create_task(stage.process.place(place("b1", "1-1")))
-        await gate.reached.wait()
-        paying = await start_payment(client, stage.settings.task_queue, payment("b1"))
-        await until_it_waits(paying)
-
-        gate.opened.set()
-
-        assert (await placing).status == "confirmed"
-        assert (await paying.result()).status == "applied"
-        assert (await booking_process(client, B1).result()).status == "settled"
-    assert await verify_business(stage.parts.pool) == ()
-
-
-async def test_h35_two_equal_requests_at_once_make_one_booking(running: Stage) -> None:
-    decisions = await asyncio.gather(*(running.process.place(place("b1", "1-1")) for _ in range(5)))
-
-    assert {each.status for each in decisions} == {"confirmed"}
-    assert {*decisions} == {decisions[0]}
-    assert await running.events("b1") == ["BookingPlaced", "BookingConfirmed"]
-
-
-async def test_h36_two_different_requests_at_once_under_one_id_make_one_booking(
-    running: Stage,
-) -> None:
-    decisions = await asyncio.gather(
-        running.process.place(place("b1", "1-1")), running.process.place(place("b1", "1-2"))
-    )
-
-    assert sorted(each.status for each in decisions) == ["confirmed", "rejected"]
-    assert await running.held("b1") == 1
-
-
 async def test_h38_who_lost_patience_asks_again_and_gets_the_answer(
     stage: Stage, client: Client
 ) -> None:
@@ -115,12 +78,3 @@ async def test_h38_who_lost_patience_asks_again_and_gets_the_answer(
 
         assert (await stage.process.place(place("b1", "1-1"))).status == "confirmed"
     assert (await stage.events("b1")).count("BookingPlaced") == 1
-
-
-async def test_h29_what_is_not_for_sale_is_denied_at_once(running: Stage) -> None:
-    seat = await running.process.place(place("b1", "1-1", "99-1"))
-    concert = await running.process.place(place("b2", "1-1", concert=ConcertId("nowhere")))
-
-    assert (seat.status, seat.reason) == ("denied", "unknown_seats: 99-1")
-    assert (concert.status, concert.reason) == ("denied", "unknown_concert")
-    assert await verify_business(running.parts.pool) == ()

@@ -38,21 +38,6 @@ def process(client: Client) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
     return booking_process(client, BookingId("b1"))
 
 
-async def test_only_an_unpaid_booking_is_reminded_and_only_once(
-    running: Stage, client: Client, env: TimeSkipper, clock: Clock
-) -> None:
-    await running.process.place(place("b1", "1-1"))
-    await running.process.place(place("paid", "1-2"))
-    await running.process.pay(payment("paid"))
-    await clock.advance(HOLD)
-
-    await env.fast_forward(process(client), HOLD + MINUTE)
-
-    assert (await process(client).result()).status == "expired"
-    assert running.told("b1") == ["confirmed", "payment_reminder", "expired"]
-    assert running.told("paid") == ["confirmed", "settled"]
-
-
 @pytest.mark.parametrize("before", [timedelta(0), HOLD + HOUR], ids=["never", "longer than hold"])
 async def test_no_reminder_is_sent_when_none_fits_into_the_hold(
     stage: Stage, client: Client, env: TimeSkipper, clock: Clock, before: timedelta

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -21,17 +22,24 @@ LOOK_AGAIN = timedelta(milliseconds=100)  # when no bell was heard
 CONFIRMED = "SELECT count(*) FROM es.event WHERE event_type = 'BookingConfirmed'"
 
 
-def worker_process(home: Home, stage: Stage, client: Client) -> AbstractAsyncContextManager[Child]:
-    """The real program, on this test's servers."""
+def worker_process(
+    home: Home,
+    stage: Stage,
+    client: Client,
+    program: Sequence[str | Path] = (ROOT / "worker.py",),
+    **more: str,
+) -> AbstractAsyncContextManager[Child]:
+    """The real program, or another, on this test's servers."""
     return child(
         home,
         "worker",
-        (sys.executable, ROOT / "worker.py"),
+        (sys.executable, *program),
         environment={
             "BOX_OFFICE_DATABASE_URL": str(stage.settings.database_url),
             "BOX_OFFICE_TASK_QUEUE": stage.settings.task_queue,
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
             "TEMPORAL_NAMESPACE": client.namespace,
+            **more,
         },
     )
 

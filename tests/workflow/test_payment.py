@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
@@ -12,11 +13,14 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
+from entrypoints.children import LOOPBACK, claim, free_port
 from entrypoints.wiring import open_payments, worker
 from tests.provider import Provider
 from tests.workflow.conftest import CONCERT, PRICE, Stage, place
 from tests.workflow.gates import gated
 from tests.workflow.test_confirmation import until_it_waits
+from tests.workflow.test_killed_worker import worker_process
+from tests.workflow.test_web_ui import details
 from ticketing.booking.commands import CancelBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRefund
@@ -94,10 +98,31 @@ async def test_h20_a_refund_that_fails_shows_its_attempts_in_the_web_ui(
         paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
         refund = await failed_twice(paying)
         assert "refused for now to refund payment p1" in refund.last_failure.message
+        expected = "Waits for **the provider to refund 5.00 EUR (booking_cancelled)** for as long"
+        assert (await details(paying)).startswith(expected)
 
         await provider.plan()  # it is back
 
         assert (await paying.result()).refund_reason == "booking_cancelled"
+        assert await details(paying) == "Ended: **refunded**: `booking_cancelled`"
+
+
+async def test_h20_a_refund_that_fails_is_counted_by_the_workers_metrics(
+    paid: Stage, client: Client, provider: Provider, tmp_path: Path
+) -> None:
+    await paid.execute(place("b1", "1-1"))
+    await paid.execute(CANCEL)
+    await provider.plan({"operation": "refund", "fault": "refuse", "times": None})
+    address = f"{LOOPBACK}:{free_port()}"
+    changes = {"BOX_OFFICE_METRICS_ADDRESS": address, "BOX_OFFICE_PROVIDER_URL": provider.url}
+    async with claim(tmp_path) as home, worker_process(home, paid, client, **changes):
+        paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
+        await failed_twice(paying)
+        assert await counted(f"http://{address}/metrics", "refund_attempts_failed") >= 2
+
+        await provider.plan()  # it is back
+
+        assert (await paying.result()).status == "refunded"
 
 
 async def test_payments_whose_processes_are_lost_get_new_ones(
@@ -122,6 +147,13 @@ async def test_payments_whose_processes_are_lost_get_new_ones(
     assert [each.refund_reason for each in outcomes] == ["booking_cancelled", "amount_mismatch"]
     assert [await provider.effects("refund", each) for each in ("p1", "p2")] == [1, 1]
     assert await verify_business(paid.parts.pool) == ()
+
+
+async def counted(url: str, name: str) -> float:
+    """The sum of a counter, as Prometheus reads it."""
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(float(each.rpartition(" ")[2]) for each in lines if each.startswith(f"{name}{{"))
 
 
 async def failed_twice(

@@ -217,7 +217,7 @@ def _reinstatement(command: ReinstateBooking, booking: Booking) -> Decision:
     if not _tickets_match(command.tickets, booking):
         return TicketsDoNotMatchSeats()
     return _payment_of_total(booking, command) or [
-        BookingReinstated(tickets=_by_seat(command.tickets)),
+        BookingReinstated(tickets=booking.tickets),  # the first prices, whatever they are now
         BookingPaid(payment_id=command.payment_id, amount=command.amount),
         BookingSettled(),
     ]

@@ -1,16 +1,11 @@
 """What can be asked of a payment. New fields get a default: workflow histories hold old ones."""
 
-from typing import Annotated
-
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.events import RefundReason
-from ticketing.value import Value
-
-# Without NUL, which Postgres keeps in no text.
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+from ticketing.value import ShortText, Value
 
 
 class ReceivePayment(Value):

@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, ConfigDict
 from ticketing.errors import DefectError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payment.commands import ReceivePayment, ShortText
-from ticketing.value import Value
+from ticketing.payment.commands import ReceivePayment
+from ticketing.value import ShortText, Value
 
 
 class CaptureRequest(Value):

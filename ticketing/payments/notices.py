@@ -5,10 +5,10 @@ from typing import Literal, NewType, Protocol, TypeVar
 
 from pydantic import AwareDatetime, ConfigDict
 
-from ticketing.payment.commands import ReceivePayment, ShortText
+from ticketing.payment.commands import ReceivePayment
 from ticketing.payments.api import ProviderPayment
 from ticketing.payments.signature import VerifiedBody
-from ticketing.value import Value
+from ticketing.value import ShortText, Value
 
 NoticeId = NewType("NoticeId", ShortText)
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ticketing.errors import TransientError
 from ticketing.ids import PaymentId
-from ticketing.payment.commands import ShortText
 from ticketing.payments.api import CaptureRefused, CaptureRequest, ProviderError, ProviderPayment
+from ticketing.value import ShortText
 
 TIMEOUT = timedelta(seconds=5)  # an answer takes milliseconds; every caller waits longer than this
 NOT_NOW = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})

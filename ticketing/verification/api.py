@@ -20,7 +20,7 @@ Check = Literal[
 
 
 class Finding(Value):
-    """A broken promise and what the log says about it: `booking-b1 2 BookingConfirmed`.
+    """A broken promise, whom it is about, and their events: `booking-b1 2 BookingConfirmed`.
 
     A step under way looks broken for a moment; on a running system ask twice.
     """
@@ -30,3 +30,12 @@ class Finding(Value):
     payment_ids: tuple[PaymentId, ...]
     what: str
     events: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """For people, in one line."""
+        about = [
+            *(f"booking {each}" for each in self.booking_ids),
+            *(f"payment {each}" for each in self.payment_ids),
+        ]
+        words = ": ".join(filter(None, (self.check, ", ".join(about), self.what)))
+        return f"{words} ({', '.join(self.events)})" if self.events else words

@@ -1,8 +1,9 @@
 """Checks the promises over the whole database, by SQL and not by the rules that are checked."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from asyncpg import Pool, Record
+from asyncpg import Pool
 from asyncpg.pool import PoolConnectionProxy
 
 from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
@@ -11,6 +12,8 @@ from ticketing.payments.api import ProviderPayment
 from ticketing.verification.api import Check, Finding
 from ticketing.verification.provider import OurPayment, compare
 from ticketing.views.api import BOOKING_PROJECTION
+
+PATIENCE_SECONDS = 600.0  # what reads the whole log; the pool is less patient
 
 UNENDED = """
 SELECT booking_id
@@ -88,13 +91,14 @@ SELECT ARRAY[booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
               coalesce(v.status, 'nothing'), coalesce(v.version, 0), b.status, b.version) AS what
   FROM verification.booking b
   FULL JOIN views.booking v USING (booking_id)
+  LEFT JOIN (
+       SELECT DISTINCT ON (e.booking_id) e.booking_id, e.status
+         FROM verification.booking_event e
+         JOIN views.booking w ON w.booking_id = e.booking_id AND w.version >= e.version
+        WHERE e.status IS NOT NULL
+        ORDER BY e.booking_id, e.version DESC) AS seen USING (booking_id)
  WHERE v.version > coalesce(b.version, 0)
-    OR v.status <> (
-         SELECT e.status
-           FROM verification.booking_event e
-          WHERE e.booking_id = v.booking_id AND e.version <= v.version AND e.status IS NOT NULL
-          ORDER BY e.version DESC
-          LIMIT 1)
+    OR v.status <> seen.status
     OR coalesce(v.version, 0) < b.version AND EXISTS (
          SELECT
            FROM es.checkpoint c
@@ -131,12 +135,13 @@ SELECT ARRAY[booking_id] AS booking_ids, ARRAY[payment_id] AS payment_ids,
  ORDER BY payment_id
 """
 
-# In total, although each payment is checked alone: what nobody thought of above shows here.
+# Whatever nobody thought of above shows here. What balances for each booking balances in total.
 MONEY_DIFFERS = """
-SELECT ARRAY[]::text[] AS booking_ids, ARRAY[]::text[] AS payment_ids,
+SELECT ARRAY[booking_id] AS booking_ids,
+       array_remove(array_agg(payment_id ORDER BY payment_id), NULL) AS payment_ids,
        format('received %s, refunded %s, under way %s, but settled %s, in the minor unit of %s',
               sum(received), sum(refunded), sum(under_way), sum(settled), currency) AS what
-  FROM (SELECT amount ->> 'currency' AS currency,
+  FROM (SELECT booking_id, payment_id, amount ->> 'currency' AS currency,
                (amount ->> 'amount_minor')::bigint AS received,
                CASE WHEN refunded THEN (amount ->> 'amount_minor')::bigint ELSE 0 END AS refunded,
                CASE WHEN NOT refunded AND NOT applied
@@ -144,12 +149,12 @@ SELECT ARRAY[]::text[] AS booking_ids, ARRAY[]::text[] AS payment_ids,
                0 AS settled
           FROM verification.payment
         UNION ALL
-        SELECT total ->> 'currency', 0, 0, 0, (total ->> 'amount_minor')::bigint
+        SELECT booking_id, NULL, total ->> 'currency', 0, 0, 0, (total ->> 'amount_minor')::bigint
           FROM verification.booking
          WHERE status = 'settled') AS moved
- GROUP BY currency
+ GROUP BY booking_id, currency
 HAVING sum(received) - sum(refunded) - sum(under_way) <> sum(settled)
- ORDER BY currency
+ ORDER BY booking_id, currency
 """
 
 PAYMENTS = """
@@ -183,60 +188,75 @@ CHECKS: dict[Check, str] = {
 
 async def unended_bookings(pool: Pool) -> tuple[BookingId, ...]:
     """The bookings that are in no final state: each needs a process."""
-    return tuple(row["booking_id"] for row in await pool.fetch(UNENDED))
+    rows = await pool.fetch(UNENDED, timeout=PATIENCE_SECONDS)
+    return tuple(row["booking_id"] for row in rows)
 
 
 async def open_payments(pool: Pool) -> tuple[PaymentId, ...]:
     """The payments that are neither applied nor refunded: each needs a process."""
-    return tuple(row["payment_id"] for row in await pool.fetch(OPEN_PAYMENTS))
+    rows = await pool.fetch(OPEN_PAYMENTS, timeout=PATIENCE_SECONDS)
+    return tuple(row["payment_id"] for row in rows)
+
+
+async def known_payments(pool: Pool) -> frozenset[PaymentId]:
+    """Every payment in the log, whatever became of it."""
+    rows = await pool.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
+    return frozenset(row["payment_id"] for row in rows)
 
 
 async def verify_provider(pool: Pool, ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
     """Where the provider's ledger and ours disagree. Read the ledger first: ours may be ahead."""
-    ours = [
-        OurPayment(
-            payment_id=row["payment_id"],
-            booking_id=row["booking_id"],
-            amount=Money.model_validate_json(row["amount"]),
-            refunded=row["refunded"],
-        )
-        for row in await pool.fetch(PAYMENTS)
-    ]
-    return compare(ours, ledger)
+    async with _snapshot(pool) as connection:
+        ours = [
+            OurPayment(
+                payment_id=row["payment_id"],
+                booking_id=row["booking_id"],
+                amount=Money.model_validate_json(row["amount"]),
+                refunded=row["refunded"],
+            )
+            for row in await connection.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
+        ]
+        return await _with_events(connection, compare(ours, ledger))
 
 
 async def verify_business(pool: Pool) -> tuple[Finding, ...]:
     """Every broken promise, as of one instant; reads the whole log, so not for every minute."""
+    async with _snapshot(pool) as connection:
+        findings = [
+            Finding(check=check, events=(), **row)
+            for check in CHECKS
+            for row in await connection.fetch(
+                CHECKS[check], *BINDS.get(check, ()), timeout=PATIENCE_SECONDS
+            )
+        ]
+        return await _with_events(connection, findings)
+
+
+@asynccontextmanager
+async def _snapshot(pool: Pool) -> AsyncIterator[PoolConnectionProxy]:
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = [
-            (check, row)
-            for check in CHECKS
-            for row in await connection.fetch(CHECKS[check], *BINDS.get(check, ()))
-        ]
-        streams = {stream for _, row in found for stream in _streams(row)}
-        events = await _events(connection, streams)
-    return tuple(
-        Finding(
-            check=check,
-            booking_ids=tuple(row["booking_ids"]),
-            payment_ids=tuple(row["payment_ids"]),
-            what=row["what"],
-            events=tuple(event for stream in _streams(row) for event in events.get(stream, ())),
-        )
-        for check, row in found
-    )
+        yield connection
 
 
-async def _events(connection: PoolConnectionProxy, streams: set[str]) -> dict[str, list[str]]:
+async def _with_events(
+    connection: PoolConnectionProxy, findings: Sequence[Finding]
+) -> tuple[Finding, ...]:
+    """The findings, each with the histories of the bookings and payments that it names."""
+    streams = {stream for finding in findings for stream in _streams(finding)}
     events: dict[str, list[str]] = {}
     for row in await connection.fetch(EVENTS, list(streams)):
         events.setdefault(row["stream_id"], []).append(row["event"])
-    return events
+    return tuple(
+        each.model_copy(
+            update={"events": tuple(e for stream in _streams(each) for e in events.get(stream, ()))}
+        )
+        for each in findings
+    )
 
 
-def _streams(row: Record) -> list[str]:
-    bookings = [booking_stream(booking_id) for booking_id in row["booking_ids"]]
-    return bookings + [payment_stream(payment_id) for payment_id in row["payment_ids"]]
+def _streams(finding: Finding) -> list[str]:
+    bookings = [booking_stream(booking_id) for booking_id in finding.booking_ids]
+    return bookings + [payment_stream(payment_id) for payment_id in finding.payment_ids]

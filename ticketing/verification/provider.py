@@ -20,7 +20,7 @@ class OurPayment(Value):
 
 
 def compare(ours: Sequence[OurPayment], ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
-    """Each payment that the two tell differently."""
+    """Each payment that the two tell differently; the findings' events are the caller's to add."""
     captured = {each.payment_id: each for each in ledger}
     known = {each.payment_id: each for each in ours}
     times = Counter(each.payment_id for each in ledger)

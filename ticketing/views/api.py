@@ -1,5 +1,6 @@
 """What people see: tables that follow the log. Contract suite: tests/contract/views/."""
 
+from datetime import timedelta
 from typing import Literal, Protocol
 
 from pydantic import AwareDatetime
@@ -88,8 +89,10 @@ class BookingViews(Protocol):
         """A concert's bookings, in any status or in one, newest first."""
         ...
 
-    async def overdue(self, *, limit: int) -> tuple[BookingView, ...]:
-        """Confirmed bookings whose deadline has passed by the database's clock, oldest first."""
+    async def overdue(
+        self, grace: timedelta = timedelta(0), *, limit: int
+    ) -> tuple[BookingView, ...]:
+        """Confirmed bookings past their deadline by the database's clock, oldest first."""
         ...
 
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:

@@ -1,7 +1,7 @@
 """The promises of the views without a database, for tests and simulations."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from eventstore.api import StoredEvent
 from ticketing.booking.events import BookingEvent
@@ -44,12 +44,14 @@ class MemoryBookingViews:
         )
         return self._page(found, limit, before)
 
-    async def overdue(self, *, limit: int) -> tuple[BookingView, ...]:
-        now = self._clock()
+    async def overdue(
+        self, grace: timedelta = timedelta(0), *, limit: int
+    ) -> tuple[BookingView, ...]:
+        until = self._clock() - grace
         found = (
             (view.expires_at, view.booking_id, view)
             for view in self._views.values()
-            if view.status == "confirmed" and view.expires_at is not None and view.expires_at <= now
+            if view.status == "confirmed" and view.expires_at and view.expires_at <= until
         )
         return tuple(view for _, _, view in sorted(found, key=lambda one: one[:2])[:limit])
 

@@ -61,14 +61,14 @@ SELECT to_jsonb(b) AS view
 """
 
 # The clock is read once, in a subquery: a volatile function in the condition rules out the index.
-# $1 limit
+# $1 grace, $2 limit
 OVERDUE = """
 SELECT to_jsonb(b) AS view
   FROM views.booking b
  WHERE b.status = 'confirmed'
-   AND b.expires_at <= (SELECT es.now())
+   AND b.expires_at <= (SELECT es.now() - $1::interval)
  ORDER BY b.expires_at, b.booking_id
- LIMIT $1
+ LIMIT $2
 """
 
 # $1 age, $2 limit
@@ -127,6 +127,7 @@ SELECT booking_id, client_id, concert_id, seats, tickets, total, status, reason,
  WHERE b.version < excluded.version
 """
 
+CLEAR_SECONDS = 600.0  # for a million rows 5 s, the pool's patience, may not be enough
 CLEAR = "DELETE FROM views.booking"  # not TRUNCATE, which would keep readers waiting
 
 # $1 payment
@@ -196,8 +197,10 @@ class PostgresBookingViews:
             rows = await self._pool.fetch(BY_CONCERT_AND_STATUS, concert_id, limit, before, status)
         return tuple(map(_view, rows))
 
-    async def overdue(self, *, limit: int) -> tuple[BookingView, ...]:
-        return tuple(map(_view, await self._pool.fetch(OVERDUE, limit)))
+    async def overdue(
+        self, grace: timedelta = timedelta(0), *, limit: int
+    ) -> tuple[BookingView, ...]:
+        return tuple(map(_view, await self._pool.fetch(OVERDUE, grace, limit)))
 
     async def unconfirmed(self, older_than: timedelta, *, limit: int) -> tuple[BookingId, ...]:
         """Bookings that wait for their confirmation for longer than this, oldest first."""
@@ -228,7 +231,7 @@ class PostgresBookingViews:
 
     async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
         """Forget everything, for a rebuild in the same transaction as the checkpoints' reset."""
-        await tx.execute(CLEAR)
+        await tx.execute(CLEAR, timeout=CLEAR_SECONDS)
 
 
 class PostgresPaymentViews:
@@ -260,7 +263,7 @@ class PostgresPaymentViews:
 
     async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
         """As `PostgresBookingViews.clear`."""
-        await tx.execute(CLEAR_PAYMENTS)
+        await tx.execute(CLEAR_PAYMENTS, timeout=CLEAR_SECONDS)
 
 
 def _payment_view(row: Record) -> PaymentView:

@@ -32,6 +32,7 @@ class Backend:
     checkpoints: CheckpointStore[Any]
     write: Callable[[Any, StoredEvent], Awaitable[None]]
     written: Callable[[], Awaitable[Sequence[Effect]]]
+    clear: Callable[[Any], Awaitable[None]]
     advance_clock: Callable[[timedelta], Awaitable[None]]
 
 
@@ -85,8 +86,11 @@ def _memory() -> Backend:
     async def written() -> Sequence[Effect]:
         return effects
 
+    async def clear(tx: MemoryTransaction) -> None:
+        tx.defer(effects.clear)
+
     log = MemoryEventStore(now)
-    return Backend(log, MemoryCheckpointStore(log, now), write, written, advance_clock)
+    return Backend(log, MemoryCheckpointStore(log, now), write, written, clear, advance_clock)
 
 
 def _postgres(pool: asyncpg.Pool, clock: Clock) -> Backend:
@@ -99,5 +103,8 @@ def _postgres(pool: asyncpg.Pool, clock: Clock) -> Backend:
         rows = await pool.fetch("SELECT stream, version FROM effect ORDER BY number")
         return [(row["stream"], row["version"]) for row in rows]
 
+    async def clear(tx: asyncpg.Connection) -> None:
+        await tx.execute("DELETE FROM effect")
+
     checkpoints = PostgresCheckpointStore(pool)
-    return Backend(PostgresEventStore(pool), checkpoints, write, written, clock.advance)
+    return Backend(PostgresEventStore(pool), checkpoints, write, written, clear, clock.advance)

@@ -76,6 +76,21 @@ async def test_a_claim_fences_the_owner_before(checkpoints: CheckpointStore[Any]
     assert (await claim(checkpoints, ANNA)).position == 1
 
 
+async def test_a_checkpoint_that_moves_by_itself_is_fenced_as_well(
+    checkpoints: CheckpointStore[Any],
+) -> None:
+    annas = await claim(checkpoints, ANNA)
+    moved = await checkpoints.advance(None, annas, 3)
+    assert (moved.position, moved.epoch) == (3, annas.epoch)
+    with pytest.raises(Fenced):
+        await checkpoints.advance(None, annas, 4)  # a stale position
+    bens = await claim(checkpoints, BEN)
+    with pytest.raises(Fenced):
+        await checkpoints.advance(None, moved, 4)
+    assert (await checkpoints.advance(None, bens, 4)).position == 4
+    assert await position(checkpoints) == 4
+
+
 async def test_a_stale_position_is_fenced_too(checkpoints: CheckpointStore[Any]) -> None:
     claimed = await claim(checkpoints, ANNA)
     async with checkpoints.transaction() as tx:

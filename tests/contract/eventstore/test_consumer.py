@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, cast
 from uuid import UUID
 
 import pytest
 
-from eventstore.api import CheckpointStore, StoredEvent
+from eventstore.api import CheckpointStore, Claim, StoredEvent
 from eventstore.consumer import Consumer, Subscription
 from eventstore.delivery import AtLeastOnce, AtMostOnce, Delivery, ExactlyOnceEffect, OnPoison
 from eventstore.errors import DefectError, TransientError
@@ -88,6 +88,20 @@ async def running(consumer: Consumer[Any]) -> AsyncIterator[asyncio.Task[None]]:
 async def caught_up(backend: Backend, name: str = "test") -> None:
     for slice, head in (await backend.log.heads(BOOKING)).items():
         assert await backend.checkpoints.wait_for(name, slice, head, SOON)
+
+
+@dataclass
+class Slow:
+    """A handler that is in the middle of an event until it may go on."""
+
+    effects: Effects
+    in_hand: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle(self, event: StoredEvent) -> None:
+        self.in_hand.set()
+        await self.go_on.wait()
+        await self.effects.handle(event)
 
 
 ONE, OTHER = streams_in(slice_of(stream()), 2)
@@ -271,6 +285,12 @@ class Mortal:
             if self.dead.is_set():
                 raise ConnectionResetError
 
+    async def advance(self, tx: Any, claim: Claim, to: int) -> Claim:
+        if tx is not None:
+            return await self._checkpoints.advance(tx, claim, to)
+        async with self.transaction() as own:
+            return await self._checkpoints.advance(own, claim, to)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._checkpoints, name)
 
@@ -307,3 +327,37 @@ async def test_a_death_at_an_effect_repeats_or_loses_what_its_mode_says(
     await consumer(backend, how).run_until_caught_up()
     seen = await backend.written() if mode == "exactly once" else effects.seen
     assert [version for _, version in seen] == versions
+
+
+@pytest.mark.parametrize("mode", ["at least once", "at most once"])
+async def test_a_member_that_stops_finishes_the_event_in_hand_and_leaves_the_rest_to_others(
+    backend: Backend, mode: Mode
+) -> None:
+    effects = Effects()
+    slow = Slow(effects)
+    await append(backend.log, ONE, 0, events=3)
+    member = consumer(backend, delivery(backend, mode, slow.handle))
+    async with running(member) as run:
+        await slow.in_hand.wait()
+        member.stop()
+        slow.go_on.set()
+        await run
+
+    assert effects.seen == [(ONE, 1)]
+    other = consumer(backend, delivery(backend, mode, effects.handle), member=BEN)
+    assert await other.run_until_caught_up() == 2
+    assert effects.seen == [(ONE, 1), (ONE, 2), (ONE, 3)]
+
+
+async def test_a_member_that_is_cancelled_loses_the_event_in_hand_if_that_is_the_promise(
+    backend: Backend,
+) -> None:
+    effects = Effects()
+    slow = Slow(effects)
+    await append(backend.log, ONE, 0, events=3)
+    async with running(consumer(backend, AtMostOnce(slow.handle))):
+        await slow.in_hand.wait()
+
+    other = consumer(backend, AtMostOnce(effects.handle), member=BEN)
+    assert await other.run_until_caught_up() == 2
+    assert effects.seen == [(ONE, 2), (ONE, 3)]

@@ -22,6 +22,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     ((*PLACE, "--id", "x" * 65), "is no id"),
     (("place", "--concert", "c", "--client", "", "--seat", "1-1"), "--client: '' is no id"),
     (("pay", "b1", "--amount", "-1"), "--amount': Input should be greater than or equal to 0"),
+    (("pay", "b1", "--amount", str(2**63)), "--amount': Input should be less than or equal to"),
     (("pay", "b1", "--amount", "ten"), "--amount': Input should be a valid integer"),
     (("pay", "b1", "--payment-id", "?"), "'?' is no id"),
     (("cancel", "b1"), "Missing option '--reason'"),
@@ -36,7 +37,11 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("list", "--client", "a", "--before", "!"), "--before: '!' is no id"),
     (("seats", "c c"), "CONCERT: 'c c' is no id"),
     (("concert", "add", "no-such-file"), "FILE: no-such-file cannot be read: No such file"),
+    (("client-filter", "a b"), "CLIENT: 'a b' is no id"),
+    (("codec-server",), "BOX_OFFICE_PAYLOAD_KEYS: the keys to decode with"),
     (("mail", "--unsent", "--client", "ann"), "--unsent: lists everybody's"),
+    (("mail", "--client", "a b"), "--client: 'a b' is no id"),
+    (("mail", "--booking", "/"), "--booking: '/' is no id"),
     (("up", "--process", "magic"), "'orchestrated' or 'choreographed'"),
     (("up", "--temporal-port", "x"), "--temporal-port': Input should be a valid integer"),
     (("dead-letters", "nope"), "No such command 'nope'"),
@@ -46,6 +51,10 @@ VARIABLES = [
     ({"BOX_OFFICE_DATABASE_URL": "secret"}, "BOX_OFFICE_DATABASE_URL: Input should be a valid URL"),
     ({"BOX_OFFICE_PROCESS": "x"}, "BOX_OFFICE_PROCESS: Input should be 'orchestrated' or"),
     ({"BOX_OFFICE_LATE_PAYMENT": "x"}, "BOX_OFFICE_LATE_PAYMENT: Input should be 'reinstate'"),
+    ({"BOX_OFFICE_PAYLOAD_KEYS": ""}, "BOX_OFFICE_PAYLOAD_KEYS: entry 1: allowed is id:base64"),
+    ({"BOX_OFFICE_PAYLOAD_KEYS": "k1:c2VjcmV0"}, "entry 1: key k1 has 6 bytes; 16, 24 or 32"),
+    ({"BOX_OFFICE_CODEC_TOKEN": "secret"}, "BOX_OFFICE_CODEC_TOKEN: Value should have at least 16"),
+    ({"BOX_OFFICE_CODEC_ORIGINS": "*"}, "BOX_OFFICE_CODEC_ORIGINS.0: String should match pattern"),
     ({"BOX_OFFICE_REMINDER_BEFORE_SECONDS": "-1"}, "greater than or equal to 0"),
 ]
 
@@ -119,6 +128,8 @@ ASK_POSTGRES = [
     ("rebuild-views",),
     ("lag",),
     ("dead-letters", "list"),
+    ("consumers",),
+    ("mail", "--unsent"),
 ]
 
 
@@ -130,17 +141,28 @@ async def test_without_postgres_the_server_is_named_and_its_password_is_not(
     url = f"postgresql://box_office:pass-word@127.0.0.1:{port}/box_office"
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", url)
 
-    ran = await run(*arguments, "--json")
+    ran = await run(*arguments)
 
-    assert ran.exit_code == 5, ran
+    assert (ran.exit_code, ran.stdout) == (5, ""), ran
+    assert ran.stderr.startswith(f"Postgres at 127.0.0.1:{port}/box_office is unreachable")
+    assert "Start it with `box-office up`. Nothing was lost" in ran.stderr
+    assert "pass-word" not in ran.stderr
+
+
+async def test_a_failure_as_json_is_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+
+    ran = await run("lag", "--json")
+
     told = json.loads(ran.stdout)["error"]
-    assert (told["server"], told["address"]) == ("Postgres", f"127.0.0.1:{port}/box_office")
-    assert "Start it with `box-office up`. Nothing was lost" in told["message"]
-    assert "pass-word" not in ran.stdout + ran.stderr
+    assert (ran.exit_code, told["type"], told["server"]) == (5, "Unreachable", "Postgres")
+    assert told["address"] == "127.0.0.1:1/nothing"
 
 
 @pytest.mark.parametrize(
-    "arguments", [PLACE, ("cancel", "b1", "--reason", "ill"), ("restart-processes",)]
+    "arguments",
+    [PLACE, ("cancel", "b1", "--reason", "ill"), ("restart-processes",), ("consumers",)],
+    ids=lambda each: each[0],
 )
 async def test_without_temporal_the_server_is_named(
     servers: Settings, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]

@@ -16,8 +16,11 @@ from entrypoints.wiring import BoxOffice, worker
 from tests.clock import Clock
 from tests.provider import Provider
 from tests.terminal import Ran, run
+from tests.workflow.conftest import PRICE
 from ticketing.booking.commands import ExpireBooking
-from ticketing.ids import BookingId
+from ticketing.ids import BookingId, PaymentId
+from ticketing.payments.api import CaptureRequest
+from workflows.client import booking_process
 
 ROOT = Path(__file__).parents[3]
 EXPIRE = ExpireBooking(booking_id=BookingId("b1"))
@@ -71,6 +74,8 @@ async def test_the_same_command_with_the_same_id_is_safe_to_repeat(office: BoxOf
     assert await run(*placing) == await run(*placing)
     paying = ("pay", "b1", "--payment-id", "p1")
     assert await run(*paying) == await run(*paying)
+    other = await run(*paying, "--amount", "1")
+    assert other == Ran(3, "", "p1 is another payment; for a new one leave out --payment-id\n")
 
 
 async def test_what_is_refused_says_so_with_exit_code_3(office: BoxOffice) -> None:
@@ -96,6 +101,7 @@ async def test_what_is_not_there_is_exit_code_4(office: BoxOffice) -> None:
         ("pay", "nobody"),
         ("cancel", "nobody", "--reason", "ill"),
         ("seats", "nobody"),
+        ("list", "--client", "ann", "--before", "nobody"),
     ):
         assert (await error(4, *command))["id"] == "nobody"
 
@@ -117,8 +123,10 @@ async def test_a_list_has_pages_and_shows_money_that_is_on_its_way_back(
 
     denied = (await run("list", "--concert", "concertA", "--status", "denied")).stdout
     assert "p2 5.00 EUR refund_requested: booking_denied" in denied
+    assert "p2 5.00 EUR refund_requested: booking_denied" in (await run("show", "b2")).stdout
     [finding] = (await error(6, "verify"))["findings"]
-    assert "p2" in finding
+    assert finding.startswith("payment_open: booking b2, payment p2: the refund is requested")
+    assert "payment-p2 2 PaymentRefundRequested" in finding
     await provider.plan()
 
 
@@ -131,6 +139,26 @@ async def test_operators_see_and_repair(office: BoxOffice) -> None:
     lag = await answer("lag")
     assert lag.keys() >= {"BookingViewProjection", "booking-process-starter"}
     assert (await run("concert", "list")).stdout.startswith("concertA")
+
+
+async def test_money_whose_notice_was_lost_is_found_and_used(
+    office: BoxOffice, client: Client
+) -> None:
+    await run("place", *A_SEAT, "--id", "b1")
+    await office.provider.capture(
+        CaptureRequest(
+            payment_id=PaymentId("p1"), booking_id=BookingId("b1"), payer="ann", amount=PRICE
+        )
+    )
+    [finding] = (await error(6, "verify"))["findings"]
+    assert "payment p1: 5.00 EUR captured, and not received here" in finding
+
+    assert await answer("restart-processes") == {"bookings": ["b1"], "payments": ["p1"]}
+
+    assert (await booking_process(client, BookingId("b1")).result()).status == "settled"
+    await client.get_workflow_handle("payment-p1").result()
+    assert (await run("verify")).exit_code == 0
+    assert await answer("restart-processes") == {"bookings": [], "payments": []}
 
 
 async def test_a_parked_event_is_listed_and_retried(
@@ -146,6 +174,13 @@ async def test_a_parked_event_is_listed_and_retried(
 
     assert (await run("dead-letters", "retry")).stdout == "1 handled, 0 still parked\n"
     assert "status      confirmed" in (await run("show", "b1")).stdout
+
+
+async def test_the_choreography_has_no_processes_to_restart(
+    parts: BoxOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX_OFFICE_PROCESS", "choreographed")
+    assert (await error(2, "restart-processes"))["type"] == "NoProcesses"
 
 
 async def test_a_booking_placed_while_no_worker_runs_is_decided_when_one_comes(

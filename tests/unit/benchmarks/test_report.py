@@ -24,7 +24,7 @@ def result() -> Result:
 
 def test_the_document_is_what_the_kept_run_makes_of_the_template(result: Result) -> None:
     """Else: make compare, or `make compare ARGS=--document` if only words have changed."""
-    assert report.DOCUMENT.read_text() == report.document(result)
+    assert (report.DOCS / report.DOCUMENT).read_text() == report.document(result)
 
 
 def test_the_kept_run_broke_no_invariant(result: Result) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar, get_args
 
 from choreography.booking_confirmation import confirm_or_deny
 from choreography.booking_expiration import expire
-from choreography.booking_payment import BookingPaymentProcess
+from choreography.booking_payment import Services, use_payment
 from choreography.seat_release import release_seats
 from eventstore.api import AppendResult, CommandRef, Expected, Metadata, NewEvent
 from eventstore.codec import Codec
@@ -239,8 +239,8 @@ class Office:
             expiry_grace=AT_ONCE,
             late_payment=late_payment,
         )
-        process = BookingPaymentProcess(self.bookings, self.payments, self.reservations, terms)
-        await process.use(payment_id, waited=waited)
+        services = Services(self.bookings, self.payments, self.reservations, terms)
+        await use_payment(payment_id, waited=waited, by=services)
 
     async def booking(self, booking_id: BookingId = BOOKING_ID) -> Booking:
         booking = await self.bookings.read(StreamId(booking_stream(booking_id)))

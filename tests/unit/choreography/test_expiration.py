@@ -1,11 +1,12 @@
 """What only time brings about: overdue bookings expire, and a sweep leaves nobody out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 
 import pytest
 
+from choreography import booking_expiration
 from choreography.booking_expiration import AT_ONCE, every, expire, sweep
 from tests.controls import BOOKING_ID
 from tests.unit.choreography.office import HOLD, OPEN_END, Office
@@ -112,16 +113,43 @@ async def test_a_sweep_asks_for_no_more_than_it_may_at_once() -> None:
 async def test_what_is_done_every_so_often_goes_on_after_a_failure() -> None:
     times, enough = 0, asyncio.Event()
 
-    async def fail() -> None:
+    async def fail() -> int:
         nonlocal times
         times += 1
         if times == 3:
             enough.set()
         raise ConnectionError
 
-    task = asyncio.create_task(every(timedelta(0), fail))
-    async with asyncio.timeout(5):
-        await enough.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await until(enough, every(timedelta(0), fail, page=9))
+
+
+async def test_a_full_page_is_followed_by_the_next_look_long_before_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(booking_expiration, "AFTER_A_FULL_PAGE", timedelta(0))
+    looks, enough = 0, asyncio.Event()
+
+    async def look() -> int:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            enough.set()
+        return 9
+
+    await until(enough, every(timedelta(hours=1), look, page=9))
+
+    looks, enough = 0, asyncio.Event()
+    with pytest.raises(TimeoutError):
+        await until(enough, every(timedelta(hours=1), look, page=10), within=0.05)
+
+
+async def until(
+    enough: asyncio.Event, running: Coroutine[None, None, None], within: float = 5
+) -> None:
+    task = asyncio.create_task(running)
+    try:
+        async with asyncio.timeout(within):
+            await enough.wait()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,7 +1,7 @@
-"""A worker for the demo: it kills itself between reserve and confirm, as a power cut would.
+"""What coordinates, for the demo: it ends between reserve and confirm, as by a power cut.
 
-As soon as seats are held, and before Temporal or anybody else can hear of it, the process sends
-itself SIGKILL. Everything else is the real worker.
+As soon as seats are held, and before anybody else can hear of it, the process sends itself SIGKILL.
+Everything else is the real worker or, in the choreography, the real consumers.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import signal
 from dataclasses import replace
 from typing import Any, cast
 
+from entrypoints.consumers import consume
+from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office, connect_temporal, worker
 from ticketing.ids import BookingId, ConcertId
@@ -44,10 +46,13 @@ class KilledOnceSeatsAreHeld:
 
 async def main() -> None:
     settings = Settings()
-    client = await connect_temporal(settings)
-    async with box_office(settings) as parts:
-        reservations = cast(Any, KilledOnceSeatsAreHeld(parts.reservations))
-        async with worker(client, settings, replace(parts, reservations=reservations)):
+    async with box_office(settings) as opened:
+        reservations = cast(Any, KilledOnceSeatsAreHeld(opened.reservations))
+        parts = replace(opened, reservations=reservations)
+        if settings.process == "choreographed":
+            await consume(settings, parts, members(settings, parts, None), asyncio.Event())
+            return
+        async with worker(await connect_temporal(settings), settings, parts):
             await asyncio.Event().wait()
 
 

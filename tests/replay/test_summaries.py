@@ -1,0 +1,76 @@
+"""Whatever a process does, on every recorded path, has a summary: what the Web UI calls it."""
+
+from typing import Any
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import (
+    Interceptor,
+    Replayer,
+    StartActivityInput,
+    StartLocalActivityInput,
+    UnsandboxedWorkflowRunner,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+
+from activities.bookings import BookingActivities
+from activities.notifications import NotificationActivities
+from activities.payments import PaymentActivities
+from activities.provider import ProviderActivities
+from activities.reservations import ReservationActivities
+from activities.terms import TermsActivities
+from entrypoints.wiring import WORKFLOWS
+from tests.replay.test_replay import FILES, histories
+
+ACTIVITIES = {
+    name
+    for each in (
+        BookingActivities,
+        NotificationActivities,
+        PaymentActivities,
+        ProviderActivities,
+        ReservationActivities,
+        TermsActivities,
+    )
+    for name in vars(each)
+    if not name.startswith("_")
+}
+
+summaries: dict[str, set[str | None]] = {}  # by activity
+
+
+class Watching(WorkflowOutboundInterceptor):
+    def start_activity(self, input: StartActivityInput) -> Any:
+        summaries.setdefault(input.activity, set()).add(input.summary)
+        return super().start_activity(input)
+
+    def start_local_activity(self, input: StartLocalActivityInput) -> Any:
+        summaries.setdefault(input.activity, set()).add(input.summary)
+        return super().start_local_activity(input)
+
+
+class Watched(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(Watching(outbound))
+
+
+class Watch(Interceptor):
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor]:
+        return Watched
+
+
+async def test_every_activity_of_every_path_has_a_summary() -> None:
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=pydantic_data_converter,
+        interceptors=[Watch()],
+    )
+    for history in histories(FILES):
+        await replayer.replay_workflow(history)
+
+    assert set(summaries) == ACTIVITIES
+    assert [name for name, each in summaries.items() if not all(each)] == []

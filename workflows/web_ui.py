@@ -1,0 +1,108 @@
+"""What people read of a process in Temporal's Web UI. None of it costs an Action.
+
+The Web UI breaks a paragraph wherever its Markdown has a new line.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import ParamSpec, TypedDict, TypeVar
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from ticketing.booking.commands import PlaceBooking
+from ticketing.ids import PaymentId, booking_stream, payment_stream
+from ticketing.payment.commands import ReceivePayment
+from workflows.messages import CancelRequest
+
+SUMMARY_MAX = 200  # bytes, says Temporal's documentation; ours hold ASCII only
+CANCEL_INPUT = '{"reason": "...", "cancelled_by": "operator"}'
+HOW_TO_CANCEL = f"Answers how the booking ended. Input: {CANCEL_INPUT}"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class StaticTexts(TypedDict):
+    """What is given at the start of a workflow, and stays."""
+
+    static_summary: str
+    static_details: str
+
+
+def booking_texts(request: PlaceBooking) -> StaticTexts:
+    seats = clipped(listed(request))
+    return {
+        "static_summary": clipped(f"{request.concert_id}: {seats} for {request.client_id}"),
+        "static_details": (
+            f"Client **{request.client_id}** books **{seats}** of **{request.concert_id}**.\n\n"
+            f"To cancel, send the update `cancel` with `{CANCEL_INPUT}`. *Request Cancellation* "
+            "cancels too, without a reason. *Terminate* does not: its seats stay held, until "
+            "`box-office restart-processes` gives the booking a process again."
+        ),
+    }
+
+
+def payment_texts(payment: ReceivePayment) -> StaticTexts:
+    booking = booking_stream(payment.booking_id)
+    return {
+        "static_summary": clipped(f"{payment.amount} for {booking}"),
+        "static_details": (
+            f"**{payment.amount}** from {quoted(payment.payer)} for **{booking}**; "
+            f"{quoted(payment.provider)} knows it as {quoted(payment.provider_ref)}.\n\n"
+            "It ends as tickets or as a refund: money that arrived cannot be cancelled. After "
+            "*Terminate* it is neither, until `box-office restart-processes` gives the payment a "
+            "process again."
+        ),
+    }
+
+
+def cancel_request(typed: object) -> CancelRequest:
+    """What an operator typed.
+
+    Not left to the data converter: the Web UI shows that it cannot decode an input, but not why.
+
+    Raises:
+        ApplicationError: it is something else; says what, and what is allowed.
+    """
+    try:
+        return CancelRequest.model_validate(typed)
+    except ValidationError as error:
+        wrong = "; ".join(
+            ": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors()
+        )
+        raise ApplicationError(f"{wrong}. Allowed: {CANCEL_INPUT}", type="BadInput") from None
+
+
+def waits(what: str, until: datetime | None = None) -> str:
+    """Current details of a process under way."""
+    limit = f"until **{until:%Y-%m-%d %H:%M:%S} UTC**" if until else "for as long as it takes"
+    return f"Waits for **{what}** {limit}"
+
+
+def ended(status: str, reason: str | None = None, *, by: PaymentId | None = None) -> str:
+    """Current details of a process that came to its end; of a settled booking, by which payment."""
+    payment = f" by **{payment_stream(by)}**" if by else ""
+    return f"Ended: **{status}**{payment}" + (f": {quoted(reason)}" if reason else "")
+
+
+def listed(request: PlaceBooking) -> str:
+    return ", ".join(map(str, request.seats))
+
+
+def clipped(summary: str) -> str:
+    """A server may refuse a longer one, and with it the start or the workflow task."""
+    return summary[:SUMMARY_MAX]
+
+
+def quoted(words: str) -> str:
+    """Somebody's words as code: Markdown in them, a link for instance, takes no effect."""
+    return f"`{' '.join(words.replace('`', chr(39)).split())}`"
+
+
+def update(
+    description: str,
+) -> Callable[[Callable[P, Awaitable[R]]], workflow.UpdateMethodMultiParam[P, R]]:
+    """`workflow.update` with a description, for an async handler."""
+    return workflow.update(description=description)  # type: ignore[return-value]  # of a sync one
