@@ -5,28 +5,31 @@ TEMPORAL_WORKER_BUILD_ID says, or git.
 """
 
 import asyncio
-import signal
+import sys
 from collections.abc import Sequence
 
+from entrypoints.answers import exit_code
+from entrypoints.health import Readiness, health, needs_of, routes
+from entrypoints.interrupts import draining
 from entrypoints.settings import Settings, WorkerVersion
-from entrypoints.telemetry import configure_logging
+from entrypoints.telemetry import configure
 from entrypoints.wiring import WORKFLOWS, box_office, connect_temporal, worker
 
 
 async def main(workflows: Sequence[type] = WORKFLOWS) -> None:
-    configure_logging()
+    configure("box-office-worker")
     settings = Settings()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect_temporal(settings)
-    async with (
-        box_office(settings) as parts,
-        worker(client, settings, parts, version=WorkerVersion(), workflows=workflows),
-    ):
-        await stop.wait()
-    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
+    async with draining() as drain:
+        client = await connect_temporal(settings)
+        async with box_office(settings) as parts:
+            readiness = Readiness(drain, needs_of(parts, client))
+            # Inside: it answers until the last activity has ended.
+            async with (
+                health(settings, routes(readiness, parts.metrics)),
+                worker(client, settings, parts, version=WorkerVersion(), workflows=workflows),
+            ):
+                await drain.wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(exit_code(lambda: asyncio.run(main()), as_json=False))

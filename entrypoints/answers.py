@@ -111,7 +111,7 @@ def exit_code(command: Callable[[], object], *, as_json: bool, debug: bool = Fal
     except Exception as error:
         if debug:
             traceback.print_exc()
-        failed = failure(error)
+        failed = failure(_alone(error))
         if as_json:
             document = {"type": failed.type, "message": failed.message, **plain(failed.data)}
             print(json.dumps({"error": document}, indent=2))
@@ -165,6 +165,13 @@ def unreachable(server: str, address: str, why: str) -> CommandFailed:
         f"{NOTHING_LOST}",
         {"server": server, "address": address},
     )
+
+
+def _alone(error: Exception) -> Exception:
+    """What is alone in a group, as a task of a group fails."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _postgres() -> str:

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -22,7 +23,9 @@ from entrypoints import (
     operations,
     replay_command,
 )
-from entrypoints.telemetry import configure_logging
+from entrypoints.telemetry import configure_logging, traced_command
+
+TRACED = ("place", "pay", "cancel")  # what clients ask of the process
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
 PARTS = (
@@ -50,8 +53,10 @@ def invoke(arguments: Sequence[str]) -> int:
     words = [word for word in arguments if word != "--debug"]
 
     def run() -> None:
+        name = words[0] if words else ""
         try:
-            code = command.main(words, prog_name="box-office", standalone_mode=False)
+            with traced_command(name) if name in TRACED else nullcontext():
+                code = command.main(words, prog_name="box-office", standalone_mode=False)
         except NoArgsIsHelpError as error:
             error.show()
             sys.exit(answers.BAD_INPUT)

@@ -4,37 +4,39 @@ The views and the process starter; or, if that is the process, the whole choreog
 """
 
 import asyncio
-import signal
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
-import asyncpg
-
+from entrypoints.answers import exit_code
 from entrypoints.choreographed import Choreography
-from entrypoints.processes import members
+from entrypoints.health import Readiness, health, needs_of, routes
+from entrypoints.interrupts import draining
+from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.telemetry import configure_logging
-from entrypoints.wiring import BoxOffice, box_office
-from eventstore.consumer import Consumer
+from entrypoints.telemetry import configure
+from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure
 
 FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead
 
 
 async def main() -> None:
-    configure_logging()
+    configure("box-office-consumers")
     settings = Settings()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with box_office(settings) as parts:
-        await consume(settings, parts, await members(settings, parts), stopping)
-    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
+    async with draining() as drain, box_office(settings) as parts:
+        client = await temporal_of(settings)
+        router = routes(
+            Readiness(drain, needs_of(parts, client)), parts.metrics, partial(measure, parts)
+        )
+        async with health(settings, router):
+            await consume(settings, parts, members(settings, parts, client), drain)
 
 
 async def consume(
     settings: Settings,
     parts: BoxOffice,
-    consumers: Sequence[Consumer[asyncpg.Connection]],
+    consumers: Sequence[ConsumerOfOurs],
     stopping: asyncio.Event,
 ) -> None:
     """All that this deployment's process needs of the log; events in hand are finished."""
@@ -57,4 +59,4 @@ async def _sweep(settings: Settings, parts: BoxOffice) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(exit_code(lambda: asyncio.run(main()), as_json=False))

@@ -50,7 +50,7 @@ async def main() -> None:
         reservations = cast(Any, KilledOnceSeatsAreHeld(opened.reservations))
         parts = replace(opened, reservations=reservations)
         if settings.process == "choreographed":
-            await consume(settings, parts, await members(settings, parts), asyncio.Event())
+            await consume(settings, parts, members(settings, parts, None), asyncio.Event())
             return
         async with worker(await connect_temporal(settings), settings, parts):
             await asyncio.Event().wait()

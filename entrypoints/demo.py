@@ -240,12 +240,14 @@ async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
 
 def _say_how_to_look(running: Stack) -> None:
     exports = "\n".join(f"  {each}" for each in running.exports)
+    metrics = "\n".join(f"  {name}: {url}" for name, url in running.metrics_urls.items())
     web = f" Web UI: {running.ui_url}" if "temporal" in running.parts else ""
     show(
         f"\nThe stack stays up.{web}\n"
         f"In another terminal:\n{exports}\n"
         "  .venv/bin/box-office history finn-1\n"
         "  .venv/bin/box-office list --concert concertA\n"
+        f"For Prometheus:\n{metrics}\n"
         f"{TOLD[running.settings.process].look}\n"
         "Ctrl-C stops everything and removes its data."
     )

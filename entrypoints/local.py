@@ -25,6 +25,9 @@ PORTS = Ports(
     provider=8400,
     smtp=8525,
     mail=8526,
+    worker_health=8411,
+    worker_metrics=8412,
+    consumers_health=8413,
     codec=8081,
 )
 
@@ -73,6 +76,9 @@ async def up(
     smtp_port: int = PORTS.smtp,
     mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
     codec_port: Annotated[int, typer.Option(help="decodes for the Web UI")] = PORTS.codec,
+    worker_health_port: int = PORTS.worker_health,
+    worker_metrics_port: Annotated[int, typer.Option(help="Temporal's")] = PORTS.worker_metrics,
+    consumers_health_port: int = PORTS.consumers_health,
     process: Process = None,
 ) -> None:
     """Postgres, Temporal, Web UI and all our processes in the foreground; Ctrl-C stops all."""
@@ -85,6 +91,9 @@ async def up(
         provider=provider_port,
         smtp=smtp_port,
         mail=mail_port,
+        worker_health=worker_health_port,
+        worker_metrics=worker_metrics_port,
+        consumers_health=consumers_health_port,
         codec=codec_port,
     )
     async with claim(data_dir) as home:
@@ -112,6 +121,7 @@ def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
     lines = (
         *([f"Web UI: {running.ui_url}"] if "temporal" in running.parts else ()),
         f"Mail to clients: {running.settings.mail_url}messages",
+        *(f"Metrics of {name}: {url}" for name, url in running.metrics_urls.items()),
         f"Logs: {running.home.directory}/*.log",
         "In another terminal:",
         *(f"  {each}" for each in exports),

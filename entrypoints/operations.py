@@ -9,11 +9,11 @@ from entrypoints import answers, inputs
 from entrypoints import consumers as consumers_program
 from entrypoints.answers import asynchronous
 from entrypoints.children import LOOPBACK
+from entrypoints.http.app import serve
 from entrypoints.http.codec import serve_codec
-from entrypoints.http.server import serve
-from entrypoints.processes import members
+from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.telemetry import configure_logging
+from entrypoints.telemetry import configure
 from entrypoints.wiring import (
     box_office,
     connect_temporal,
@@ -61,7 +61,7 @@ async def consumers() -> None:
 @asynchronous
 async def web(host: str = LOOPBACK, port: int = 8410) -> None:
     """Receive the payment provider's notices by HTTP until SIGTERM or Ctrl-C."""
-    configure_logging()
+    configure("box-office-http")
     await serve(Settings(), host=host, port=port)
 
 
@@ -69,7 +69,7 @@ async def web(host: str = LOOPBACK, port: int = 8410) -> None:
 @asynchronous
 async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
     """Decode payloads for the Web UI and `temporal` until SIGTERM or Ctrl-C."""
-    configure_logging()
+    configure("box-office-codec-server")
     await serve_codec(Settings(), host=host, port=port)
 
 
@@ -173,7 +173,8 @@ async def retry_dead_letters(as_json: Json = False) -> None:
     """Handle the parked events again, each stream in order."""
     settings = Settings()
     async with box_office(settings) as parts:
-        handled = sum([await each.retry_parked() for each in await members(settings, parts)])
+        consumers = members(settings, parts, await temporal_of(settings))
+        handled = sum([await each.retry_parked() for each in consumers])
         left = len(await parts.checkpoints.dead_letters())
     text = f"{handled} handled, {left} still parked"
     answers.show({"handled": handled, "parked": left}, text, as_json=as_json)

@@ -1,13 +1,18 @@
 """Which of the two processes this deployment runs: its clients, and its consumers of the log."""
 
-import asyncpg
+from temporalio.client import Client
 
 from choreography.client import ChoreographedBookingProcess
 from entrypoints.choreographed import Choreography
 from entrypoints.settings import Settings
 from entrypoints.system import Stack
-from entrypoints.wiring import BoxOffice, connect_temporal, consumer, consumers
-from eventstore.consumer import Consumer
+from entrypoints.wiring import (
+    BoxOffice,
+    ConsumerOfOurs,
+    connect_temporal,
+    consumer,
+    consumers,
+)
 from ticketing.process import BookingProcess
 from workflows.client import OrchestratedBookingProcess
 
@@ -41,11 +46,14 @@ def choreographed(settings: Settings, parts: BoxOffice) -> ChoreographedBookingP
     )
 
 
-async def members(settings: Settings, parts: BoxOffice) -> list[Consumer[asyncpg.Connection]]:
-    """One member of each consumer."""
-    match settings.process:
-        case "orchestrated":
-            return consumers(await connect_temporal(settings), settings, parts)
-        case "choreographed":
-            subscriptions = Choreography(settings, parts).subscriptions()
-            return [consumer(parts, each) for each in subscriptions]
+async def temporal_of(settings: Settings) -> Client | None:
+    """The client of Temporal; None in a deployment that has none."""
+    return await connect_temporal(settings) if settings.process == "orchestrated" else None
+
+
+def members(settings: Settings, parts: BoxOffice, client: Client | None) -> list[ConsumerOfOurs]:
+    """One member of each consumer; the client is `temporal_of` the settings."""
+    if client is not None:
+        return consumers(client, settings, parts)
+    subscriptions = Choreography(settings, parts).subscriptions()
+    return [consumer(parts, each) for each in subscriptions]

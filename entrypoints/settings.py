@@ -26,6 +26,7 @@ from workflows.encryption import key_ring
 PREFIX = "BOX_OFFICE_"
 TEMPORAL_PREFIX = "TEMPORAL_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
+ADDRESS = r"^(.+:\d{1,5})?$"  # host:port, or empty as in .env.example: none
 Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 CHECKOUT = Path(__file__).parents[1]
@@ -48,7 +49,10 @@ class Settings(BaseSettings):
     mail_from: str = "tickets@box-office.example"
     mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
     mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
-    metrics_address: str | None = None  # host:port of the Prometheus endpoint; None: no endpoint
+    # Of each process's /live, /ready and /metrics; None: nobody can ask
+    health_address: str | None = Field(default=None, pattern=ADDRESS)
+    # Of the Prometheus endpoint of Temporal's SDK; None: no endpoint
+    metrics_address: str | None = Field(default=None, pattern=ADDRESS)
     task_queue: str = Field(default="ticketing", min_length=1)
     process: Literal["orchestrated", "choreographed"] = "orchestrated"
     expiration_poll_seconds: float = Field(default=30, gt=0)  # of the choreography
@@ -131,6 +135,11 @@ class WorkerVersion(BaseSettings):
 def temporal_address() -> str:
     """Where `TEMPORAL_*` leads."""
     return ClientConfig.load_client_connect_config().get("target_host", TEMPORAL_ADDRESS)
+
+
+def traces_are_exported() -> bool:
+    """Whether `OTEL_EXPORTER_OTLP_ENDPOINT`, which the exporter reads itself, says where to."""
+    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
 def _described() -> str:

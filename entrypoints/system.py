@@ -25,6 +25,7 @@ from entrypoints.wiring import ROOT, migrate_database
 from workflows.encryption import data_converter
 
 Say = Callable[[str], None]
+HEALTH, METRICS = f"{PREFIX}HEALTH_ADDRESS", f"{PREFIX}METRICS_ADDRESS"
 OF_CLIENTS = ("database_url", "provider_url", "mail_url", "process")  # settings a command needs
 
 
@@ -39,6 +40,9 @@ class Ports:
     provider: int = field(default_factory=free_port)
     smtp: int = field(default_factory=free_port)
     mail: int = field(default_factory=free_port)
+    worker_health: int = field(default_factory=free_port)
+    worker_metrics: int = field(default_factory=free_port)
+    consumers_health: int = field(default_factory=free_port)
     codec: int = field(default_factory=free_port)
 
     def check(self) -> None:
@@ -51,7 +55,8 @@ class Ports:
             try:
                 free_port(port)
             except StackError as error:
-                raise StackError(f"{error}; choose another with --{name}-port") from error
+                option = f"--{name.replace('_', '-')}-port"
+                raise StackError(f"{error}; choose another with {option}") from error
 
 
 async def _nothing() -> None:
@@ -62,7 +67,7 @@ async def _nothing() -> None:
 class Program:
     """What Python is to run, and the question that is answered once it works.
 
-    `environment` is for programs that do not read our settings.
+    `environment` is for programs that do not read our settings, and for addresses of their own.
     """
 
     command: Sequence[str]
@@ -78,6 +83,7 @@ class Stack:
     settings: Settings
     ports: Ports
     client: Client
+    temporal_metrics: int | None  # a port, if Temporal runs
     running: AsyncExitStack
     parts: dict[str, Child]
 
@@ -95,6 +101,19 @@ class Stack:
             "TEMPORAL_CONFIG_FILE": os.devnull,  # a developer's profile may lead to the cloud
             "TEMPORAL_DEPLOYMENT_NAME": None,  # workers are unversioned
         }
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
+        ports = self.ports
+        of_ours = {"consumers": ports.consumers_health, "http": ports.http}
+        of_temporal = {
+            "worker": ports.worker_health,
+            "worker-temporal": ports.worker_metrics,
+            "temporal": self.temporal_metrics,
+        }
+        read_at = {**(of_temporal if "temporal" in self.parts else {}), **of_ours}
+        return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in read_at.items()}
 
     @property
     def exports(self) -> list[str]:
@@ -165,14 +184,22 @@ def programs(stack: Stack) -> dict[str, Program]:
             ("-m", "entrypoints.http", "--port", str(ports.http)),
             works=lambda: listens(ports.http),
         ),
-        **(
-            {"worker": Program((str(ROOT / "worker.py"),), works=lambda: _polls(stack))}
-            if stack.settings.process == "orchestrated"
-            else {}
+        **({"worker": _worker(stack)} if stack.settings.process == "orchestrated" else {}),
+        "consumers": Program(
+            ("-m", "entrypoints.consumers"),
+            works=lambda: listens(ports.consumers_health),
+            environment={HEALTH: f"{LOOPBACK}:{ports.consumers_health}"},
         ),
-        "consumers": Program(("-m", "entrypoints.consumers")),
         **({"codec": codec} if stack.settings.payload_keys else {}),
     }
+
+
+def _worker(stack: Stack) -> Program:
+    addresses = {
+        HEALTH: f"{LOOPBACK}:{stack.ports.worker_health}",
+        METRICS: f"{LOOPBACK}:{stack.ports.worker_metrics}",
+    }
+    return Program((str(ROOT / "worker.py"),), lambda: _polls(stack), addresses)
 
 
 def environment_of(settings: Settings) -> dict[str, str | None]:
@@ -202,17 +229,18 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
         database = await running.enter_async_context(postgres(home, port=ports.postgres))
         tell("postgres", f"{LOOPBACK}:{ports.postgres}")
         parts = {"postgres": database.child}
-        address = f"{LOOPBACK}:{ports.temporal}"
+        address, metrics = f"{LOOPBACK}:{ports.temporal}", None
         if settings.process == "orchestrated":  # the choreography needs no other server
             codec = f"http://{LOOPBACK}:{ports.codec}" if settings.payload_keys else None
-            server = temporal_server(home, port=ports.temporal, ui_port=ports.ui, codec_url=codec)
-            parts["temporal"] = (await running.enter_async_context(server)).child
+            starting = temporal_server(home, port=ports.temporal, ui_port=ports.ui, codec_url=codec)
+            server = await running.enter_async_context(starting)
+            parts["temporal"], metrics = server.child, server.metrics_port
             tell("temporal", address)
         settings = _settings_of(settings, ports, database)
         await migrate_database(settings)
         converter = data_converter(settings.payload_keys)
         client = await Client.connect(address, data_converter=converter, lazy=True)
-        started = Stack(home, settings, ports, client, running, parts)
+        started = Stack(home, settings, ports, client, metrics, running, parts)
         for name in programs(started):
             await started.start(name)
         for name, program in programs(started).items():
@@ -229,7 +257,8 @@ def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settin
             "provider_url": HttpUrl(f"http://{LOOPBACK}:{ports.provider}"),
             "smtp_url": f"smtp://{LOOPBACK}:{ports.smtp}",
             "mail_url": HttpUrl(f"http://{LOOPBACK}:{ports.mail}"),
-            "metrics_address": None,  # one port is not enough for several processes
+            "health_address": None,  # each program has its own
+            "metrics_address": None,
             "webhook_secrets": settings.webhook_secrets or (SecretStr(token_hex()),),
             "codec_origins": (f"http://{LOOPBACK}:{ports.ui}", f"http://localhost:{ports.ui}"),
             "codec_token": None,  # the Web UI has none to show

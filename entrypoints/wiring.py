@@ -15,7 +15,6 @@ from aiohttp import ClientSession
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -27,14 +26,16 @@ from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
 from entrypoints.http.receiver import NoticeReceiver
+from entrypoints.metrics import Metrics
 from entrypoints.settings import Settings, WorkerVersion, temporal_address
+from entrypoints.telemetry import StepLog, temporal_interceptors, temporal_runtime
 from eventstore.api import Bell, EventStore, StoredEvent
 from eventstore.codec import Codec
 from eventstore.consumer import Consumer, Subscription
 from eventstore.delivery import AtLeastOnce, ExactlyOnceEffect
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.doorbell import PostgresDoorbell
-from eventstore.postgres.log import PostgresEventStore
+from eventstore.postgres.log import OUTCOMES, PostgresEventStore
 from eventstore.postgres.migrate import migrate
 from eventstore.postgres.verify import verify_log
 from eventstore.rebuild import rebuild
@@ -45,6 +46,8 @@ from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.measures import postgres as measures
+from ticketing.measures.api import Samples
 from ticketing.notifications import log as notification_log
 from ticketing.notifications.api import Sender
 from ticketing.notifications.postgres import PostgresNotifier
@@ -96,6 +99,7 @@ class BoxOffice:
     views: PostgresBookingViews
     payment_views: PostgresPaymentViews
     notifier: PostgresNotifier
+    metrics: Metrics
 
 
 @asynccontextmanager
@@ -113,7 +117,8 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
         PostgresDoorbell(str(settings.database_url)) as doorbell,
         ClientSession() as session,
     ):
-        store = PostgresEventStore(pool)
+        metrics = Metrics(OUTCOMES)
+        store = PostgresEventStore(pool, metrics.count_append)
         yield BoxOffice(
             pool=pool,
             store=store,
@@ -132,6 +137,7 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
             views=PostgresBookingViews(pool),
             payment_views=PostgresPaymentViews(pool),
             notifier=PostgresNotifier(pool, _sender(settings)),
+            metrics=metrics,
         )
 
 
@@ -150,13 +156,14 @@ async def connect_temporal(settings: Settings) -> Client:
     """
     connect = ClientConfig.load_client_connect_config()
     connect["target_host"] = temporal_address()
-    address = settings.metrics_address
-    metrics = PrometheusConfig(bind_address=address) if address else None
-    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics)) if metrics else None
+    runtime = temporal_runtime(settings.metrics_address)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
             return await Client.connect(
-                **connect, data_converter=data_converter(settings.payload_keys), runtime=runtime
+                **connect,
+                data_converter=data_converter(settings.payload_keys),
+                runtime=runtime,
+                interceptors=temporal_interceptors(),
             )
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise TemporalUnreachable(temporal_address()) from error
@@ -177,6 +184,7 @@ def worker(
         workflows=workflows,
         deployment_config=_pinned(version),
         activities=_activities(settings, parts),
+        interceptors=[StepLog()],
         workflow_runner=workflow_runner(),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -358,6 +366,11 @@ async def verify_all(parts: BoxOffice) -> list[str]:
     return findings
 
 
+async def measure(parts: BoxOffice) -> Samples:
+    """Numbers of the whole database, for Prometheus."""
+    return await measures.measure(parts.pool)
+
+
 async def migrate_database(settings: Settings) -> list[str]:
     """Brings the database's schemas forward; the names of the migrations that were missing."""
     connection = await asyncpg.connect(
@@ -373,7 +386,7 @@ def payment_notices(parts: BoxOffice) -> NoticeReceiver[asyncpg.Connection]:
     """Receives what the payment provider tells us."""
     return NoticeReceiver(
         PostgresNoticeInbox(parts.pool),
-        lambda tx, bell: _payment_handler(PostgresEventStore(tx), bell),
+        lambda tx, bell: _payment_handler(PostgresEventStore(tx, parts.metrics.count_append), bell),
         parts.doorbell,
     )
 

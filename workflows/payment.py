@@ -50,6 +50,7 @@ class PaymentWorkflow:
     @workflow.init
     def __init__(self, payment: PaymentRequest) -> None:
         self._payment = payment
+        self._about = {"booking_id": payment.booking_id}  # in each line of the log
         self._booking_process = booking_stream(payment.booking_id)
 
     @workflow.run
@@ -62,7 +63,10 @@ class PaymentWorkflow:
             except asyncio.CancelledError:  # "Request Cancellation" in the Web UI
                 if work.done():
                     raise  # the worker lets go of this run
-                workflow.logger.warning("money that arrived cannot be cancelled, only refunded")
+                workflow.logger.warning(
+                    "money that arrived cannot be cancelled, only refunded",
+                    extra=self._about,
+                )
             else:
                 how = (
                     "reinstated" if outcome.reinstated else outcome.refund_reason or outcome.reason
@@ -201,7 +205,7 @@ class PaymentWorkflow:
                 BookingWorkflow.settled, Settled(payment_id=self._payment.payment_id)
             )
         except FailureError:  # no such process any more; the booking itself is settled
-            workflow.logger.info("booking process is gone")
+            workflow.logger.info("booking process is gone", extra=self._about)
 
     async def _tell_client(
         self,
@@ -228,7 +232,7 @@ class PaymentWorkflow:
                 **NOTIFICATION,
             )
         except FailureError as failure:  # never fails the process
-            workflow.logger.warning("client not told: %s", failure)
+            workflow.logger.warning("client not told: %s", failure, extra=self._about)
 
 
 async def _ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:

@@ -7,9 +7,9 @@ import typer
 
 from entrypoints import answers
 from entrypoints.children import LOOPBACK
-from entrypoints.http.server import serve
+from entrypoints.http.app import serve
 from entrypoints.settings import Settings
-from entrypoints.telemetry import configure_logging
+from entrypoints.telemetry import configure
 
 
 def main(host: str = LOOPBACK, port: int = 8080) -> None:
@@ -18,7 +18,7 @@ def main(host: str = LOOPBACK, port: int = 8080) -> None:
     async def command() -> None:
         await serve(Settings(), host=host, port=port)
 
-    configure_logging()
+    configure("box-office-http")
     sys.exit(answers.exit_code(lambda: asyncio.run(command()), as_json=False))
 
 

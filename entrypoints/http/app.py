@@ -3,19 +3,21 @@
 import asyncio
 from datetime import UTC, datetime
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 
 from entrypoints.answers import bad_input
+from entrypoints.health import Readiness, needs_of, routes
 from entrypoints.http import webhooks
+from entrypoints.http.server import serving
+from entrypoints.interrupts import draining
 from entrypoints.settings import Settings
-from entrypoints.wiring import STATEMENT_TIMEOUT, BoxOffice, payment_notices
-from eventstore.slices import Category
+from entrypoints.wiring import BoxOffice, box_office, payment_notices
 
 SECRET_BYTES_MIN = 16  # fewer can be guessed from one signed notice
 
 
-def app(settings: Settings, parts: BoxOffice) -> FastAPI:
-    """The application; its caller holds the parts open while it serves.
+def app(settings: Settings, parts: BoxOffice, drain: asyncio.Event) -> FastAPI:
+    """The application; its caller holds the parts open while it serves, and says when it drains.
 
     Raises:
         CommandFailed: a secret is missing or short, so anybody could be the provider.
@@ -28,21 +30,18 @@ def app(settings: Settings, parts: BoxOffice) -> FastAPI:
         )
     application = FastAPI(openapi_url=None)
     application.include_router(webhooks.router(payment_notices(parts), secrets, _now))
-
-    @application.get("/health/live")
-    async def live() -> Response:
-        return Response()
-
-    @application.get("/health/ready")
-    async def ready() -> Response:
-        try:
-            async with asyncio.timeout(STATEMENT_TIMEOUT.total_seconds()):
-                await parts.store.heads(Category("payment"))
-        except Exception:  # whatever it is, no notice can be stored
-            return Response(status_code=503)
-        return Response()
-
+    application.include_router(routes(Readiness(drain, needs_of(parts, None)), parts.metrics))
     return application
+
+
+async def serve(settings: Settings, *, host: str, port: int) -> None:
+    """Receives the provider's notices at `/webhooks/payments` until SIGTERM or Ctrl-C."""
+    async with (
+        draining() as drain,
+        box_office(settings) as parts,
+        serving(app(settings, parts, drain), host=host, port=port),
+    ):
+        await drain.wait()
 
 
 def _now() -> datetime:

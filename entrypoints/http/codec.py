@@ -18,7 +18,8 @@ from temporalio.api.common.v1 import Payload, Payloads
 
 from entrypoints.answers import bad_input
 from entrypoints.http.bodies import read
-from entrypoints.http.server import Server
+from entrypoints.http.server import serving
+from entrypoints.interrupts import draining
 from entrypoints.settings import Settings
 from workflows.encryption import EncryptionCodec, PayloadRefusedError, UnknownKeyError, key_ring
 
@@ -58,8 +59,9 @@ def app(settings: Settings) -> FastAPI:
 
 
 async def serve_codec(settings: Settings, *, host: str, port: int) -> None:
-    """Encodes at `/encode` and decodes at `/decode`."""
-    await Server(app(settings), host=host, port=port).serve()
+    """Encodes at `/encode` and decodes at `/decode` until SIGTERM or Ctrl-C."""
+    async with draining() as drain, serving(app(settings), host=host, port=port):
+        await drain.wait()
 
 
 def _route(settings: Settings, step: Step) -> Callable[[Request], Awaitable[Response]]:

@@ -50,6 +50,7 @@ class NoticeReceiver(Generic[Tx]):
             notice_id=notice.notice_id,
             type=notice.type,
             payment_id=notice.payment.payment_id,
+            booking_id=notice.payment.booking_id,
         )
         return received
 

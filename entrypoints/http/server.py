@@ -1,27 +1,24 @@
-"""Serves the application until SIGTERM or Ctrl-C; requests in flight may finish."""
+"""Serves an application for the length of a block; requests in flight may finish."""
 
 import asyncio
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 
-from entrypoints.http.app import app
-from entrypoints.settings import Settings
-from entrypoints.wiring import SHUTDOWN, box_office
+from entrypoints.answers import BAD_INPUT, CommandFailed
+from entrypoints.wiring import SHUTDOWN
 
 
 class Server(uvicorn.Server):
-    """Ends when it is told to; uvicorn's own would then kill the process, its pool still open."""
+    """Leaves signals to the program; uvicorn would kill the process, its pool still open."""
 
-    def __init__(self, application: FastAPI, *, host: str, port: int) -> None:
+    def __init__(self, application: FastAPI) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
-                host=host,
-                port=port,
                 lifespan="off",
                 access_log=False,
                 log_config=None,
@@ -32,18 +29,37 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        for number in numbers:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+@asynccontextmanager
+async def serving(application: FastAPI, *, host: str, port: int) -> AsyncIterator[int]:
+    """The port it is served at: a free one for 0.
+
+    Raises:
+        CommandFailed: nobody can listen there.
+    """
+    with _listening(host, port) as listening:
+        server = Server(application)
+        running = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            yield
+            yield listening.getsockname()[1]
         finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
+            server.should_exit = True
+            await running
 
 
-async def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Receives the provider's notices at `/webhooks/payments`."""
-    async with box_office(settings) as parts:
-        await Server(app(settings, parts), host=host, port=port).serve()
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # By its protocol asyncio knows that it is TCP, and does not hold back small packets 40 ms.
+        listening = socket.socket(family, kind, socket.IPPROTO_TCP)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen()
+    except OSError as error:
+        message = f"nobody can listen at {host}:{port}: {error.strerror}"
+        raise CommandFailed(BAD_INPUT, "BadAddress", message, {}) from error
+    return listening

@@ -1,7 +1,7 @@
 """The log in Postgres. One round trip to load, one to append."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from asyncpg import Connection, Pool, Record
 
@@ -83,16 +83,28 @@ SELECT s.slice, coalesce(last.position, s.floor) AS head
 """
 
 
-class PostgresEventStore:
-    """`EventStore` over the schema `es`; on a connection, it joins that one's transaction."""
+OUTCOMES = ("appended", "duplicate", "conflict", "reused")  # of es.append
 
-    def __init__(self, database: Pool | Connection) -> None:
+
+class PostgresEventStore:
+    """`EventStore` over the schema `es`; on a connection, it joins that one's transaction.
+
+    `observe` is told the outcome of each append: one of `OUTCOMES`. A command that is found to be
+    a repeat before anything is appended counts as a duplicate as well.
+    """
+
+    def __init__(
+        self, database: Pool | Connection, observe: Callable[[str], object] = lambda outcome: None
+    ) -> None:
         self._database = database
+        self._observe = observe
 
     async def load(self, stream: StreamId, command: CommandRef) -> Loaded:
         rows = await self._database.fetch(LOAD, stream, command.id)
         events = [_event(row) for row in rows if row["version"] is not None]
         recorded = rows[0]["done_hash"] == command.hash
+        if recorded:
+            self._observe("duplicate")
         return Loaded(
             now=rows[0]["now"],
             version=events[-1].version if events else 0,
@@ -126,6 +138,7 @@ class PostgresEventStore:
             json.dumps(dict(metadata)),
         )
         assert row is not None  # a function with OUT parameters returns exactly one row
+        self._observe(row["outcome"])
         return _append_result(stream, slice, command, row)
 
     async def read_stream(self, stream: StreamId, *, after: int = 0) -> Sequence[StoredEvent]:

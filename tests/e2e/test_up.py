@@ -98,7 +98,9 @@ async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
 
 
 def _arguments(directory: Path, ports: Ports) -> tuple[str, ...]:
-    chosen = ((f"--{name}-port", str(port)) for name, port in asdict(ports).items())
+    chosen = (
+        (f"--{name.replace('_', '-')}-port", str(port)) for name, port in asdict(ports).items()
+    )
     return ("up", "--data-dir", str(directory), *chain.from_iterable(chosen))
 
 

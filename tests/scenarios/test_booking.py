@@ -6,6 +6,11 @@ from uuid import uuid4
 
 import pytest
 
+from entrypoints.wiring import BOOKING_CODEC
+from eventstore.postgres.log import PostgresEventStore
+from eventstore.slices import Slice, StreamId
+from tests.integration.eventstore.races import somebody_waits_for_a_slice, until
+from tests.log import streams_in
 from tests.scenarios.conftest import (
     A_MOMENT,
     CONCERT,
@@ -17,8 +22,10 @@ from tests.scenarios.conftest import (
     Twin,
     place,
 )
+from ticketing.booking.decider import BOOKING
 from ticketing.booking.rejections import BookingAlreadyExists, DuplicateSeats, TooManySeats
-from ticketing.ids import BookingId, ConcertId
+from ticketing.command_handler import CommandHandler
+from ticketing.ids import BookingId, ConcertId, booking_stream
 from ticketing.process import CancelAnswer
 from ticketing.reservations.api import Reserved
 from ticketing.seats import Seat
@@ -120,6 +127,27 @@ async def test_fault_1_a_reservation_made_before_a_crash_is_the_bookings_own(twi
     decision = await twin.process.place(request)
 
     assert (decision.status, decision.expires_at) == ("confirmed", made.expires_at)
+
+
+async def test_fault_7_bookings_whose_placing_commits_late_are_confirmed(twin: Twin) -> None:
+    """What happens to a feed that skips one: tests/integration/eventstore/test_gaps.py."""
+    first, second = (each.removeprefix("booking-") for each in streams_in(Slice(3), 2))
+    async with asyncio.TaskGroup() as group, twin.parts.checkpoints.transaction() as tx:
+        late = CommandHandler(
+            PostgresEventStore(tx),
+            twin.parts.doorbell,
+            BOOKING,
+            BOOKING_CODEC,
+            lambda command: StreamId(booking_stream(command.booking_id)),
+        )
+        await late.execute(place(first, "1-1"), command_id=uuid4(), metadata={})
+        placing = twin.parts.bookings.execute(place(second, "1-2"), command_id=uuid4(), metadata={})
+        group.create_task(placing)
+        await until(lambda: somebody_waits_for_a_slice(twin.parts.pool))
+        await twin.process.place(place("b3", "1-3"))  # the feed goes on elsewhere
+
+    await twin.until_booking(first, "confirmed", holding=1)
+    await twin.until_booking(second, "confirmed", holding=1)
 
 
 async def test_fault_8_a_slow_reservation_holds_up_no_other_booking(twin: Twin) -> None:

@@ -1,10 +1,12 @@
 """A terminal in front of a running office: worker, consumers and provider of the test's own."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+import structlog
 from temporalio.client import Client
 
 from entrypoints.embedded import TemporalServer
@@ -47,12 +49,13 @@ async def office(
     parts: BoxOffice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[BoxOffice]:
-    """Everything runs, and one concert is on sale."""
+    """Everything runs, and one concert is on sale; stdout belongs to the commands."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
     settings = Settings()
 
     async def send(_: Notification) -> None:
-        """Nothing on stdout, which is the commands'."""
+        """Nobody is told."""
 
     async with box_office(settings) as opened:
         own = replace(opened, notifier=PostgresNotifier(opened.pool, send))
@@ -61,3 +64,4 @@ async def office(
             yield own
             for each in running:
                 each.cancel()
+    structlog.reset_defaults()

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -26,5 +27,5 @@ async def parts(settings: Settings) -> AsyncIterator[BoxOffice]:
 @pytest.fixture
 async def door(settings: Settings, parts: BoxOffice) -> AsyncIterator[Door]:
     """The receiver as it is in production."""
-    async with serving(app(settings, parts)) as door:
+    async with serving(app(settings, parts, asyncio.Event())) as door:
         yield door

@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ import asyncpg
 from fastapi import FastAPI
 
 from entrypoints.children import LOOPBACK
+from entrypoints.http import server
 from entrypoints.http.app import SECRET_BYTES_MIN
-from entrypoints.http.server import Server
 
 SECRET = "the secret of today"
 OLD_SECRET = "the secret of last week"
@@ -30,6 +29,7 @@ PAYMENT = {
     "captured_at": "2031-05-01T12:00:00Z",
     "refund_ref": None,
 }
+SOON_SECONDS = 20.0  # a deadline nobody should come near
 Reply = tuple[int, str]  # the status, and the outcome in the body
 
 TABLES = """
@@ -84,25 +84,21 @@ class Door:
         async with self.session.get(path) as response:
             return response.status
 
+    async def until(self, path: str, status: int) -> None:
+        """Asks until this is the answer: it may be as old as a second."""
+        async with asyncio.timeout(SOON_SECONDS):
+            while await self.get(path) != status:  # noqa: ASYNC110  # it does not call back
+                await asyncio.sleep(0.05)
+
 
 @asynccontextmanager
 async def serving(application: FastAPI) -> AsyncIterator[Door]:
     """Serves over a real socket, in this process."""
-    # By its protocol asyncio knows that it is TCP, and does not hold back small packets for 40 ms.
-    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
-        listening.bind((LOOPBACK, 0))
-        listening.listen()
-        port = listening.getsockname()[1]
-        server = Server(application, host=LOOPBACK, port=port)
-        async with (
-            asyncio.TaskGroup() as group,
-            aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session,
-        ):
-            group.create_task(server.serve(sockets=[listening]))
-            try:
-                yield Door(session, port)
-            finally:
-                server.should_exit = True
+    async with (
+        server.serving(application, host=LOOPBACK, port=0) as port,
+        aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session,
+    ):
+        yield Door(session, port)
 
 
 async def stored(pool: asyncpg.Pool) -> list[tuple[str, str]]:

@@ -157,7 +157,7 @@ async def test_secrets_change_without_losing_a_notice(door: Door) -> None:
 
 async def test_a_secret_that_was_taken_out_is_refused(settings: Settings, parts: BoxOffice) -> None:
     rotated = settings.model_copy(update={"webhook_secrets": (SecretStr(SECRET),)})
-    async with serving(app(rotated, parts)) as door:
+    async with serving(app(rotated, parts, asyncio.Event())) as door:
         old = signature(notice(), secret=OLD_SECRET)
         assert await door.post(notice(), old) == (400, "signature_wrong")
         assert await door.post(notice()) == (200, "stored")
@@ -169,5 +169,5 @@ async def test_nobody_listens_without_a_good_secret(
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_WEBHOOK_SECRETS", secrets)
     with pytest.raises(CommandFailed, match="BOX_OFFICE_WEBHOOK_SECRETS") as failed:
-        app(Settings(), parts)
+        app(Settings(), parts, asyncio.Event())
     assert "short" not in str(failed.value)

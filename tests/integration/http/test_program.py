@@ -1,6 +1,7 @@
 """The receiver as a process of its own."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -12,6 +13,11 @@ import pytest
 from entrypoints.answers import BAD_INPUT
 from entrypoints.children import LOOPBACK, free_port
 from tests.integration.http.provider import SECRET, Door, notice, stored
+
+WAITS = """
+SELECT EXISTS (SELECT FROM pg_locks
+                WHERE relation = 'payments.notice'::regclass AND NOT granted)
+"""
 
 
 async def start(port: int, **environment: str) -> Process:
@@ -27,7 +33,7 @@ async def until_ready(door: Door) -> None:
     async with asyncio.timeout(30):
         while True:
             try:
-                if await door.get("/health/ready") == 200:
+                if await door.get("/ready") == 200:
                     return
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0.05)
@@ -45,7 +51,35 @@ async def test_it_receives_until_sigterm_and_ends_well(database: str, pool: asyn
             process.terminate()
             _, told = await process.communicate()
     assert process.returncode == 0, told.decode()
-    assert len(told.splitlines()) == 1  # of the notice
+    events = [json.loads(line)["event"] for line in told.splitlines()]
+    assert events == ["notice received", "draining"]
+    assert await stored(pool) == [("n1", "payment.captured")]
+
+
+async def test_a_notice_in_flight_is_stored_and_answered_while_it_drains(
+    database: str, pool: asyncpg.Pool
+) -> None:
+    port = free_port()
+    process = await start(port, BOX_OFFICE_DATABASE_URL=database, BOX_OFFICE_WEBHOOK_SECRETS=SECRET)
+    assert process.stderr is not None
+    async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
+        door = Door(session, port)
+        try:
+            await until_ready(door)
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("LOCK TABLE payments.notice")
+                posting = asyncio.create_task(door.post(notice()))
+                async with asyncio.timeout(20):
+                    while not await pool.fetchval(WAITS):  # noqa: ASYNC110  # a lock tells nobody
+                        await asyncio.sleep(0.02)
+                process.terminate()
+                assert b"draining" in await process.stderr.readline()
+            assert await posting == (200, "stored")
+            await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+    assert process.returncode == 0
     assert await stored(pool) == [("n1", "payment.captured")]
 
 
