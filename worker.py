@@ -13,7 +13,8 @@ from entrypoints.health import Readiness, health, needs_of, routes
 from entrypoints.interrupts import draining
 from entrypoints.settings import Settings, WorkerVersion
 from entrypoints.telemetry import configure
-from entrypoints.wiring import WORKFLOWS, box_office, connect_temporal, worker
+from entrypoints.temporal import WORKFLOWS, connect_temporal, worker
+from entrypoints.wiring import box_office
 
 
 async def main(workflows: Sequence[type] = WORKFLOWS) -> None:

@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.children import StackError
 from entrypoints.settings import PREFIX, TEMPORAL_PREFIX, Settings, WorkerVersion, temporal_address
-from entrypoints.wiring import TemporalUnreachable
+from entrypoints.temporal import TemporalUnreachable
 from ticketing.errors import TransientError
 from ticketing.process import NoAnswerError
 from workflows.encryption import UnknownKeyError

@@ -13,7 +13,8 @@ from typing import Any, cast
 from entrypoints.consumers import consume
 from entrypoints.processes import members
 from entrypoints.settings import Settings
-from entrypoints.wiring import box_office, connect_temporal, worker
+from entrypoints.temporal import connect_temporal, worker
+from entrypoints.wiring import box_office
 from ticketing.ids import BookingId, ConcertId
 from ticketing.reservations.api import (
     NothingToRelease,

@@ -12,7 +12,7 @@ from entrypoints.deployments import Deployment, FailingProcess, Version
 from entrypoints.operations import Json
 from entrypoints.replay_command import fail_on
 from entrypoints.settings import Settings, WorkerVersion
-from entrypoints.wiring import connect_temporal
+from entrypoints.temporal import connect_temporal
 
 POLL_SECONDS = 1.0  # while a version drains, which takes as long as its bookings
 NEEDS_NAME = "give one with --deployment, or set TEMPORAL_DEPLOYMENT_NAME"

@@ -30,7 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.answers import NOT_FOUND, CommandFailed, refused
 from entrypoints.replays import Deviation, replay
-from entrypoints.wiring import WORKFLOWS
+from entrypoints.temporal import WORKFLOWS
 from ticketing.value import Value
 
 POLL_SECONDS = 0.5

@@ -14,9 +14,9 @@ from entrypoints.http.codec import serve_codec
 from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
 from entrypoints.telemetry import configure
+from entrypoints.temporal import connect_temporal
 from entrypoints.wiring import (
     box_office,
-    connect_temporal,
     migrate_database,
     open_payments,
     rebuild_views,

@@ -6,13 +6,8 @@ from choreography.client import ChoreographedBookingProcess
 from entrypoints.choreographed import Choreography
 from entrypoints.settings import Settings
 from entrypoints.system import Stack
-from entrypoints.wiring import (
-    BoxOffice,
-    ConsumerOfOurs,
-    connect_temporal,
-    consumer,
-    consumers,
-)
+from entrypoints.temporal import connect_temporal
+from entrypoints.wiring import BoxOffice, ConsumerOfOurs, consumer, consumers
 from ticketing.process import BookingProcess
 from workflows.client import OrchestratedBookingProcess
 

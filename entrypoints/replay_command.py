@@ -11,7 +11,7 @@ from entrypoints.operations import Json
 from entrypoints.replays import Deviation, ran_since
 from entrypoints.replays import replay as replay_processes
 from entrypoints.settings import Settings
-from entrypoints.wiring import connect_temporal
+from entrypoints.temporal import connect_temporal
 from ticketing.value import Value
 
 TOLD_EVERY = 100  # processes; a second or two

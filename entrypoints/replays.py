@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer
 
-from entrypoints.wiring import WORKFLOWS, workflow_runner
+from entrypoints.temporal import WORKFLOWS, workflow_runner
 from ticketing.value import Value
 
 OURS = f"WorkflowType IN ({', '.join(repr(each.__name__) for each in WORKFLOWS)})"

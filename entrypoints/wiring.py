@@ -1,7 +1,6 @@
-"""What is plugged where: settings to pool, stores, handlers, activities and worker."""
+"""What is plugged where: settings to pool, stores, handlers, consumers; for Temporal see there."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,22 +12,10 @@ from uuid import UUID
 import asyncpg
 from aiohttp import ClientSession
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.envconfig import ClientConfig
-from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.bookings import BookingActivities
-from activities.notifications import NotificationActivities
-from activities.payments import PaymentActivities
-from activities.provider import ProviderActivities
-from activities.reservations import ReservationActivities
-from activities.terms import TermsActivities
 from entrypoints.http.receiver import NoticeReceiver
 from entrypoints.metrics import Metrics
-from entrypoints.settings import Settings, WorkerVersion, temporal_address
-from entrypoints.telemetry import StepLog, temporal_interceptors, temporal_runtime
+from entrypoints.settings import Settings
 from eventstore.api import Bell, EventStore, StoredEvent
 from eventstore.codec import Codec
 from eventstore.consumer import Consumer, Subscription
@@ -63,9 +50,6 @@ from ticketing.reservations.postgres import PostgresReservations
 from ticketing.verification import postgres as verification
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 from ticketing.views.postgres import PostgresBookingViews, PostgresPaymentViews
-from workflows.booking import BookingWorkflow
-from workflows.encryption import data_converter
-from workflows.payment import PaymentWorkflow
 from workflows.process_starter import ProcessStarter
 
 ROOT = Path(__file__).parents[1]
@@ -73,15 +57,9 @@ MIGRATIONS = (ROOT / "eventstore" / "migrations", ROOT / "ticketing" / "migratio
 POOL_MAX = 20  # per process: five processes fit into Postgres' default of 100 connections
 CONNECT_TIMEOUT = timedelta(seconds=5)  # a server on the network answers in milliseconds
 STATEMENT_TIMEOUT = timedelta(seconds=5)  # no statement of ours takes longer on a healthy server
-SHUTDOWN = timedelta(seconds=20)  # activities in flight may finish; below Kubernetes' 30 s
-WORKFLOWS = (BookingWorkflow, PaymentWorkflow)
 BOOKING_CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
 PAYMENT_CODEC: Codec[PaymentEvent] = Codec(get_args(PaymentEvent))
 ConsumerOfOurs: TypeAlias = Consumer[asyncpg.Connection]
-
-
-class TemporalUnreachable(TransientError):
-    """Nobody answers at Temporal's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,95 +124,6 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
 
     Its own reset would be one more round trip after each statement.
     """
-
-
-async def connect_temporal(settings: Settings) -> Client:
-    """The client that `TEMPORAL_*` describes.
-
-    Raises:
-        TemporalUnreachable: nobody answers there.
-    """
-    connect = ClientConfig.load_client_connect_config()
-    connect["target_host"] = temporal_address()
-    runtime = temporal_runtime(settings.metrics_address)
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
-            return await Client.connect(
-                **connect,
-                data_converter=data_converter(settings.payload_keys),
-                runtime=runtime,
-                interceptors=temporal_interceptors(),
-            )
-    except (RuntimeError, RPCError, TimeoutError) as error:
-        raise TemporalUnreachable(temporal_address()) from error
-
-
-def worker(
-    client: Client,
-    settings: Settings,
-    parts: BoxOffice,
-    *,
-    version: WorkerVersion | None = None,
-    workflows: Sequence[type] = WORKFLOWS,
-) -> Worker:
-    """A worker that runs both processes and all their activities; unversioned by default."""
-    return Worker(
-        client,
-        task_queue=settings.task_queue,
-        workflows=workflows,
-        deployment_config=_pinned(version),
-        activities=_activities(settings, parts),
-        interceptors=[StepLog()],
-        workflow_runner=workflow_runner(),
-        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
-        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
-        graceful_shutdown_timeout=SHUTDOWN,
-    )
-
-
-def _activities(settings: Settings, parts: BoxOffice) -> list[Callable[..., object]]:
-    bookings = BookingActivities(parts.bookings)
-    payments = PaymentActivities(parts.payments)
-    reservations = ReservationActivities(parts.reservations)
-    return [
-        TermsActivities(terms(settings)).process_terms,
-        bookings.place_booking,
-        bookings.confirm_booking,
-        bookings.deny_booking,
-        bookings.cancel_booking,
-        bookings.expire_booking,
-        bookings.pay_booking,
-        bookings.reinstate_booking,
-        bookings.read_booking,
-        payments.receive_payment,
-        payments.apply_payment,
-        payments.request_refund,
-        payments.record_refund,
-        ProviderActivities(parts.provider).refund_payment,
-        reservations.reserve_seats,
-        reservations.release_seats,
-        NotificationActivities(parts.notifier).notify_client,
-    ]
-
-
-def _pinned(version: WorkerVersion | None) -> WorkerDeploymentConfig | None:
-    """A process ends on the version that it began on (docs/decisions/0012)."""
-    if version is None or version.deployment_name is None:
-        return None
-    return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(version.deployment_name, version.worker_build_id),
-        use_worker_versioning=True,
-        default_versioning_behavior=VersioningBehavior.PINNED,
-    )
-
-
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """Runs workflow code: our pure modules are trusted, all others are imported per run."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(
-            "activities", "eventstore", "pydantic", "ticketing"
-        )
-    )
 
 
 def projections(parts: BoxOffice) -> list[Subscription[asyncpg.Connection]]:

@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 import worker as program
-from entrypoints import wiring
+from entrypoints import temporal
 from entrypoints.answers import exit_code
 
 
@@ -32,7 +32,7 @@ class _Recorded(ActivityInboundInterceptor):
 
 
 if __name__ == "__main__":
-    vars(wiring)["StepLog"] = Recorder  # in the place of the log's
+    vars(temporal)["StepLog"] = Recorder  # in the place of the log's
     if len(sys.argv) > 3:
-        wiring.SHUTDOWN = timedelta(seconds=float(sys.argv[3]))
+        temporal.SHUTDOWN = timedelta(seconds=float(sys.argv[3]))
     sys.exit(exit_code(lambda: asyncio.run(program.main()), as_json=False))

@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from entrypoints.answers import BAD_INPUT, CommandFailed
-from entrypoints.wiring import SHUTDOWN
+from entrypoints.temporal import SHUTDOWN
 
 
 class Server(uvicorn.Server):

@@ -10,7 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from entrypoints.children import claim, free_port
 from entrypoints.embedded import temporal_server
 from entrypoints.settings import Settings
-from entrypoints.wiring import worker
+from entrypoints.temporal import worker
 from tests.browser.web_ui import CHROMIUM, NO_CHROMIUM, WebUI, browser_page
 from tests.workflow.conftest import opened_stage, place
 from ticketing.ids import BookingId

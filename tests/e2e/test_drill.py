@@ -9,7 +9,7 @@ from entrypoints import drill
 from entrypoints.answers import CommandFailed
 from entrypoints.children import claim
 from entrypoints.drill_workflows import VERSIONS
-from entrypoints.wiring import WORKFLOWS
+from entrypoints.temporal import WORKFLOWS
 from tests.e2e.terminal import box_office
 
 TOLD = (  # in this order

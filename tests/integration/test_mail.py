@@ -14,7 +14,8 @@ from aiosmtplib import SMTPDataError, SMTPException
 from temporalio.client import Client
 
 from entrypoints.settings import Settings
-from entrypoints.wiring import box_office, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import box_office
 from tests.controls import ADA, BOOKING_ID, DEADLINE, PAYMENT_ID, PLACE, SEATS, TOTAL
 from tests.mail_sink import MailSink, mail_sink_in
 from ticketing.notifications.api import Notification, NotificationKind, Unsent

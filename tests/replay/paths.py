@@ -15,7 +15,7 @@ from temporalio.client import Client
 from entrypoints.children import claim
 from entrypoints.demo import CRASHING
 from entrypoints.settings import Settings
-from entrypoints.wiring import worker
+from entrypoints.temporal import worker
 from tests.clock import Clock
 from tests.workflow.conftest import (
     FREE_CONCERT,

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
-from entrypoints.wiring import WORKFLOWS, workflow_runner
+from entrypoints.temporal import WORKFLOWS, workflow_runner
 from tests.replay.paths import PATHS
 from tests.replay.record import HISTORIES, IDENTITY
 from workflows.booking import BookingWorkflow

@@ -20,7 +20,7 @@ from activities.payments import PaymentActivities
 from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
-from entrypoints.wiring import WORKFLOWS
+from entrypoints.temporal import WORKFLOWS
 from tests.replay.test_replay import FILES, histories
 
 ACTIVITIES = {

@@ -14,7 +14,8 @@ from temporalio.testing import TimeSkipper
 from entrypoints.choreographed import Choreography
 from entrypoints.processes import choreographed
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, box_office, consumer, consumers, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import BoxOffice, box_office, consumer, consumers
 from eventstore.slices import StreamId
 from tests.clock import Clock
 from tests.provider import Provider

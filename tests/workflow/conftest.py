@@ -10,7 +10,8 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, box_office, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import BoxOffice, box_office
 from eventstore.slices import StreamId
 from ticketing.booking.commands import BookingCommand, PlaceBooking
 from ticketing.booking.commands import ReceivePayment as PayBooking

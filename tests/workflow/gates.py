@@ -10,7 +10,7 @@ from uuid import UUID
 from temporalio.client import Client
 
 from entrypoints.settings import Settings
-from entrypoints.wiring import worker
+from entrypoints.temporal import worker
 from eventstore.api import Metadata
 from eventstore.slices import StreamId
 from tests.workflow.conftest import Stage

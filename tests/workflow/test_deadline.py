@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
-from entrypoints.wiring import worker
+from entrypoints.temporal import worker
 from tests.clock import Clock
 from tests.workflow.conftest import (
     FREE_CONCERT,

@@ -14,7 +14,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
 from entrypoints.children import LOOPBACK, claim, free_port
-from entrypoints.wiring import open_payments, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import open_payments
 from tests.provider import Provider
 from tests.workflow.conftest import CONCERT, PRICE, Stage, place
 from tests.workflow.gates import gated

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from temporalio.client import Client, WorkflowFailureError
 
-from entrypoints.wiring import worker
+from entrypoints.temporal import worker
 from eventstore.api import Metadata
 from eventstore.slices import StreamId
 from tests.unit.test_rejections import BOOKING_REJECTIONS

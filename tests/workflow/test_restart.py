@@ -6,7 +6,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper
 
 from entrypoints.embedded import TemporalServer
-from entrypoints.wiring import unended_bookings, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import unended_bookings
 from tests.clock import Clock
 from tests.conftest import fresh_namespace
 from tests.workflow.conftest import (

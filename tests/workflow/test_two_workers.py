@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 from temporalio.client import Client
 
-from entrypoints.wiring import box_office, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import box_office
 from tests.workflow.conftest import CONCERT, Stage, place
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId, ConcertId

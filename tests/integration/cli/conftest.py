@@ -11,7 +11,8 @@ from temporalio.client import Client
 
 from entrypoints.embedded import TemporalServer
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, box_office, consumers, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import BoxOffice, box_office, consumers
 from tests.provider import Provider
 from tests.workflow.conftest import CONCERT, HOLD, PRICE, concert
 from ticketing.notifications.api import Notification

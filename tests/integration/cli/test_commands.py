@@ -12,7 +12,8 @@ import pytest
 from temporalio.client import Client
 
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import BoxOffice
 from tests.clock import Clock
 from tests.provider import Provider
 from tests.terminal import Ran, run

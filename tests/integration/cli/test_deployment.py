@@ -17,7 +17,8 @@ from temporalio.worker import Worker
 
 from entrypoints.drill_workflows import VERSIONS
 from entrypoints.settings import Settings, WorkerVersion
-from entrypoints.wiring import WORKFLOWS, BoxOffice, worker
+from entrypoints.temporal import WORKFLOWS, worker
+from entrypoints.wiring import BoxOffice
 from tests.terminal import run
 from tests.workflow.conftest import PATIENCE, place
 from ticketing.booking.rejections import BookingAlreadyExists

@@ -9,7 +9,8 @@ from temporalio.client import Client
 from entrypoints import replay_command
 from entrypoints.drill_workflows import VERSIONS
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import BoxOffice
 from tests.terminal import Ran, run
 from tests.workflow.conftest import PATIENCE, payment, place
 from ticketing.ids import BookingId

@@ -13,7 +13,8 @@ from temporalio.client import Client, WorkflowHandle
 
 from entrypoints.embedded import TemporalServer
 from entrypoints.settings import Settings
-from entrypoints.wiring import unended_bookings, worker
+from entrypoints.temporal import worker
+from entrypoints.wiring import unended_bookings
 from tests.unit.encryption.keys import NEW, OLD
 from tests.workflow.conftest import Stage, opened_stage, payment, place
 from ticketing.ids import BookingId

@@ -15,7 +15,7 @@ from temporalio.worker import Replayer
 from entrypoints.children import claim
 from entrypoints.embedded import temporal_server
 from entrypoints.settings import Settings
-from entrypoints.wiring import WORKFLOWS, worker, workflow_runner
+from entrypoints.temporal import WORKFLOWS, worker, workflow_runner
 from tests.unit.encryption.keys import NEW
 from tests.workflow.conftest import HOLD, Stage, concert, opened_stage, payment
 from ticketing.booking.commands import PlaceBooking

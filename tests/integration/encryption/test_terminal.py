@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowExecution
 
 from entrypoints.embedded import TemporalServer
 from entrypoints.settings import Settings
-from entrypoints.wiring import worker
+from entrypoints.temporal import worker
 from tests.terminal import run
 from tests.unit.encryption.keys import NEW, OLD, ring
 from tests.workflow.conftest import opened_stage, place

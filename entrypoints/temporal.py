@@ -1,0 +1,122 @@
+"""What is plugged where towards Temporal: settings to client, activities and worker."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.bookings import BookingActivities
+from activities.notifications import NotificationActivities
+from activities.payments import PaymentActivities
+from activities.provider import ProviderActivities
+from activities.reservations import ReservationActivities
+from activities.terms import TermsActivities
+from entrypoints.settings import Settings, WorkerVersion, temporal_address
+from entrypoints.telemetry import StepLog, temporal_interceptors, temporal_runtime
+from entrypoints.wiring import CONNECT_TIMEOUT, BoxOffice, terms
+from ticketing.errors import TransientError
+from workflows.booking import BookingWorkflow
+from workflows.encryption import data_converter
+from workflows.payment import PaymentWorkflow
+
+SHUTDOWN = timedelta(seconds=20)  # activities in flight may finish; below Kubernetes' 30 s
+WORKFLOWS = (BookingWorkflow, PaymentWorkflow)
+
+
+class TemporalUnreachable(TransientError):
+    """Nobody answers at Temporal's address."""
+
+
+async def connect_temporal(settings: Settings) -> Client:
+    """The client that `TEMPORAL_*` describes.
+
+    Raises:
+        TemporalUnreachable: nobody answers there.
+    """
+    connect = ClientConfig.load_client_connect_config()
+    connect["target_host"] = temporal_address()
+    runtime = temporal_runtime(settings.metrics_address)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
+            return await Client.connect(
+                **connect,
+                data_converter=data_converter(settings.payload_keys),
+                runtime=runtime,
+                interceptors=temporal_interceptors(),
+            )
+    except (RuntimeError, RPCError, TimeoutError) as error:
+        raise TemporalUnreachable(temporal_address()) from error
+
+
+def worker(
+    client: Client,
+    settings: Settings,
+    parts: BoxOffice,
+    *,
+    version: WorkerVersion | None = None,
+    workflows: Sequence[type] = WORKFLOWS,
+) -> Worker:
+    """A worker that runs both processes and all their activities; unversioned by default."""
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=workflows,
+        deployment_config=_pinned(version),
+        activities=_activities(settings, parts),
+        interceptors=[StepLog()],
+        workflow_runner=workflow_runner(),
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        graceful_shutdown_timeout=SHUTDOWN,
+    )
+
+
+def _activities(settings: Settings, parts: BoxOffice) -> list[Callable[..., object]]:
+    bookings = BookingActivities(parts.bookings)
+    payments = PaymentActivities(parts.payments)
+    reservations = ReservationActivities(parts.reservations)
+    return [
+        TermsActivities(terms(settings)).process_terms,
+        bookings.place_booking,
+        bookings.confirm_booking,
+        bookings.deny_booking,
+        bookings.cancel_booking,
+        bookings.expire_booking,
+        bookings.pay_booking,
+        bookings.reinstate_booking,
+        bookings.read_booking,
+        payments.receive_payment,
+        payments.apply_payment,
+        payments.request_refund,
+        payments.record_refund,
+        ProviderActivities(parts.provider).refund_payment,
+        reservations.reserve_seats,
+        reservations.release_seats,
+        NotificationActivities(parts.notifier).notify_client,
+    ]
+
+
+def _pinned(version: WorkerVersion | None) -> WorkerDeploymentConfig | None:
+    """A process ends on the version that it began on (docs/decisions/0012)."""
+    if version is None or version.deployment_name is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(version.deployment_name, version.worker_build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """Runs workflow code: our pure modules are trusted, all others are imported per run."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(
+            "activities", "eventstore", "pydantic", "ticketing"
+        )
+    )
