@@ -1,4 +1,4 @@
-"""What is plugged where: settings to pool, stores, handlers, consumers; for Temporal see there."""
+"""What is plugged where: settings to pool, stores, handlers, consumers. The worker: temporal.py."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
