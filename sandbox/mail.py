@@ -1,6 +1,7 @@
 """A mail server that keeps what it is sent, for people and tests to read.
 
-`python -m sandbox.mail --smtp-port N --http-port M --data-dir D`, on the loopback device.
+`python -m sandbox.mail --smtp-port N --http-port M --data-dir D`, on the loopback device unless
+`--host` says otherwise.
 """
 
 import asyncio
@@ -91,7 +92,7 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def mail_server(directory: Path, smtp_port: int) -> FastAPI:
+def mail_server(directory: Path, host: str, smtp_port: int) -> FastAPI:
     """The server, with its mail in a directory of its own."""
 
     @asynccontextmanager
@@ -100,7 +101,7 @@ def mail_server(directory: Path, smtp_port: int) -> FastAPI:
         with closing(open_store(directory)) as database:
             app.state.office = office = PostOffice(database)
             smtp = partial(SMTP, office, hostname="localhost", loop=loop)
-            listener = await loop.create_server(smtp, LOOPBACK, smtp_port)
+            listener = await loop.create_server(smtp, host, smtp_port)
             with closing(listener):
                 yield
 
@@ -114,8 +115,8 @@ def main() -> None:
     # uvicorn stops in good order and then raises the signal again: that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(
-        mail_server(options.data_dir, options.smtp_port),
-        host=LOOPBACK,
+        mail_server(options.data_dir, options.host, options.smtp_port),
+        host=options.host,
         port=options.http_port,
         ws="none",
         log_level="warning",
@@ -125,6 +126,7 @@ def main() -> None:
 
 def _options() -> Namespace:
     parser = ArgumentParser(prog="python -m sandbox.mail", description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="where both listen")
     parser.add_argument("--smtp-port", type=int, required=True)
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)

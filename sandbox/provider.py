@@ -157,7 +157,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(
         provider(options.data_dir, options.notify_url, options.secret),
-        host=LOOPBACK,
+        host=options.host,
         port=options.port,
         http=CuttableProtocol,
         ws="none",
@@ -207,6 +207,7 @@ def _now() -> datetime:
 
 def _options() -> Namespace:
     parser = ArgumentParser(prog="python -m sandbox.provider", description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="where it listens")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--notify-url", help="where to POST notices; none without it")
