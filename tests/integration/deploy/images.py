@@ -1,0 +1,128 @@
+"""What deploy/Dockerfile puts into an image, and what such an image can run."""
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from importlib.metadata import packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+import typer
+
+from entrypoints.cli import app
+
+ROOT = Path(__file__).parents[3]
+DISTRIBUTIONS = packages_distributions()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One FROM of a Dockerfile: its instructions, and what it copies out of this repository."""
+
+    base: str
+    instructions: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def sources(self) -> list[str]:
+        copies = (rest.split() for name, rest in self.instructions if name == "COPY")
+        return [each for words in copies if "--from" not in words[0] for each in words[:-1]]
+
+
+def stages(dockerfile: str) -> dict[str, Stage]:
+    found: dict[str, Stage] = {}
+    stage = ""
+    for line in re.sub(r"\\\n|^#.*\n", "", dockerfile, flags=re.MULTILINE).splitlines():
+        name, _, rest = line.partition(" ")
+        if name == "FROM":
+            base, _, stage = rest.split()
+            found[stage] = Stage(base)
+        elif name:
+            found[stage].instructions.append((name, rest))
+    return found
+
+
+STAGES = stages((ROOT / "deploy" / "Dockerfile").read_text())
+
+
+def is_ignored(path: str, dockerignore: str) -> bool:
+    """Whether a build is not given a path: the last line that fits it or a parent decides."""
+    above = [path, *map(str, Path(path).parents)]
+    ignored = False
+    for line in dockerignore.splitlines():
+        pattern = line.removeprefix("!")
+        if not line.startswith("#") and any(fnmatch(each, pattern) for each in above):
+            ignored = not line.startswith("!")
+    return ignored
+
+
+def locked(target: str) -> set[str]:
+    """The distributions that the image has."""
+    names = set(_pinned("requirements.lock"))
+    if target == "sandbox":
+        build = dict(STAGES["locked-sandbox"].instructions)["RUN"]
+        more = re.findall(r"awk '/\^\(([a-z|]+)\)==", build)[0].split("|")
+        names |= set(more) & set(_pinned("requirements-dev.lock"))
+    return names
+
+
+def missing_imports(target: str) -> dict[str, set[str]]:
+    """By file: the modules that it imports and the image lacks."""
+    contents, distributions = STAGES[target].sources, locked(target)
+    own = {Path(each).stem for each in contents}
+    found = {
+        str(file.relative_to(ROOT)): {
+            each
+            for each in imports(file.read_text())
+            if each not in own and not is_provided(each, distributions)
+        }
+        for source in contents
+        for file in ([ROOT / source] if source.endswith(".py") else (ROOT / source).rglob("*.py"))
+    }
+    return {file: modules for file, modules in found.items() if modules}
+
+
+def imports(source: str) -> Iterator[str]:
+    """The top level names of the modules that a source imports, anywhere in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (each.name.split(".")[0] for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+def is_provided(module: str, distributions: set[str]) -> bool:
+    by = {re.sub(r"[-_.]+", "-", each).lower() for each in DISTRIBUTIONS.get(module, [])}
+    return module in sys.stdlib_module_names or bool(by & distributions)
+
+
+def runs(command: Sequence[str], target: str) -> bool:
+    """Whether the image has the program of a command line."""
+    contents = STAGES[target].sources
+    match command:
+        case ["python", "-m", module, *_]:
+            return module.split(".")[0] in contents and find_spec(module) is not None
+        case ["python", script, *_]:
+            return script in contents
+        case ["box-office", name, *_]:
+            return target == "box-office" and name in _commands()
+        case ["box-office"]:
+            return target == "box-office"
+        case _:
+            return False
+
+
+def default_command(target: str) -> list[str]:
+    command: list[str] = json.loads(dict(STAGES[target].instructions)["CMD"])
+    return command
+
+
+def _commands() -> set[str]:
+    return set(getattr(typer.main.get_command(app), "commands", {}))
+
+
+def _pinned(lock: str) -> list[str]:
+    return re.findall(r"^([a-z0-9-]+)(?:\[[a-z,-]+\])?==", (ROOT / lock).read_text(), re.MULTILINE)

@@ -1,0 +1,70 @@
+"""deploy/Dockerfile, as far as it can be checked without an engine that builds it."""
+
+import re
+
+import pytest
+
+from tests.integration.deploy.images import (
+    ROOT,
+    STAGES,
+    default_command,
+    imports,
+    is_ignored,
+    is_provided,
+    locked,
+    missing_imports,
+    runs,
+    stages,
+)
+
+TARGETS = ("box-office", "sandbox")
+DOCKERIGNORE = (ROOT / ".dockerignore").read_text()
+
+
+def test_whatever_is_copied_exists_and_is_given_to_the_build() -> None:
+    sources = [source for stage in STAGES.values() for source in stage.sources]
+    assert "worker.py" in sources
+    assert [each for each in sources if not (ROOT / each).exists()] == []
+    assert [each for each in sources if is_ignored(each, DOCKERIGNORE)] == []
+
+
+def test_the_build_is_given_nothing_else() -> None:
+    sources = {source for stage in STAGES.values() for source in stage.sources}
+    given = {each.name for each in ROOT.iterdir() if not is_ignored(each.name, DOCKERIGNORE)}
+    assert given == sources
+    assert is_ignored("entrypoints/__pycache__/cli.cpython-311.pyc", DOCKERIGNORE)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_import_is_of_the_image_itself_or_locked_for_it(target: str) -> None:
+    assert missing_imports(target) == {}
+
+
+def test_an_import_that_only_developers_have_is_found() -> None:
+    (module,) = imports("def later():\n    import yaml\n")
+    assert not is_provided(module, locked("box-office"))
+    assert not is_provided("aiosmtpd", locked("box-office"))
+    assert is_provided("aiosmtpd", locked("sandbox"))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_runs_a_program_of_its_own_as_a_user_without_rights(target: str) -> None:
+    assert runs(default_command(target), target)
+    # A number, because Kubernetes cannot tell whether a name is root.
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", dict(STAGES[target].instructions)["USER"])
+    assert not runs(["python", "-m", "sandbox.mail"], "box-office")
+
+
+def test_the_base_has_a_patch_version_and_each_package_a_hash() -> None:
+    external = {stage.base for stage in STAGES.values()} - STAGES.keys()
+    assert [each for each in external if not re.search(r":\d+\.\d+\.\d+-", each)] == []
+    steps = [rest for stage in STAGES.values() for name, rest in stage.instructions]
+    installs = [part for step in steps for part in step.split("&&") if "pip install" in part]
+    assert len(installs) == 2
+    assert all("--require-hashes" in each for each in installs)
+
+
+def test_a_file_that_is_not_given_to_the_build_is_found() -> None:
+    stage = stages("FROM python:3 AS it\nCOPY worker.py tests ./\nCOPY --from=x /a /a\n")["it"]
+    assert stage.sources == ["worker.py", "tests"]
+    assert [each for each in stage.sources if is_ignored(each, DOCKERIGNORE)] == ["tests"]
