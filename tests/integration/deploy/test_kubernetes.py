@@ -1,0 +1,208 @@
+"""deploy/kubernetes fits the definitions of what it names, and itself.
+
+`kubernetes.py` says what is checked. `test_compose_processes.py` asks running processes for the
+paths that are probed here.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.deploy.images import ROOT
+from tests.integration.deploy.kubernetes import (
+    FOLDER,
+    SECRET_KEYS,
+    VERSION,
+    Resource,
+    faults,
+    listed_files,
+    load,
+    pods,
+)
+
+NOT_APPLIED = {"kustomization.yaml", "custom-references.yaml"}
+Damage = Callable[[Resource], object]
+
+
+def test_the_manifests_have_no_faults() -> None:
+    assert faults(load()) == []
+
+
+def test_every_file_is_listed_in_a_kustomization() -> None:
+    files = {each for each in FOLDER.rglob("*.yaml") if each.name not in NOT_APPLIED}
+    assert files == listed_files()
+
+
+def test_both_kustomizations_run_the_same_image_under_the_name_of_the_manifests() -> None:
+    component = yaml.safe_load((FOLDER / "image" / "kustomization.yaml").read_text())
+    (image,) = component["images"]
+    assert {pod.container["image"] for pod in pods(load())} == {image["name"]}
+    roots = [FOLDER / "kustomization.yaml", FOLDER / "codec-server" / "kustomization.yaml"]
+    components = [
+        (root.parent / each).resolve()
+        for root in roots
+        for each in yaml.safe_load(root.read_text())["components"]
+    ]
+    assert components == [FOLDER / "image"] * 2
+
+
+def test_every_key_that_is_asked_for_is_used() -> None:
+    used = {
+        each["valueFrom"]["secretKeyRef"]["key"]
+        for pod in pods(load())
+        for each in pod.container["env"]
+        if "valueFrom" in each
+    }
+    assert used == SECRET_KEYS
+
+
+def test_the_alert_rules_find_the_jobs_that_a_cluster_names() -> None:
+    rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
+    (monitor,) = (each for each in load() if each["kind"] == "PodMonitor")
+    jobs = {pod.labels[monitor["spec"]["jobLabel"]] for pod in pods(load())}
+    assert set(re.findall(r'job="([^"]+)"', rules)) <= jobs
+
+
+def test_nothing_is_applied_without_the_schemas_of_a_version() -> None:
+    assert VERSION == "1.35"
+    of_tomorrow = {"apiVersion": "apps/v9", "kind": "Deployment", "metadata": {"name": "x"}}
+    (fault,) = faults([of_tomorrow])
+    assert "Couldn't find schema for kind Deployment with api version apps/v9" in fault
+
+
+def _container(**changes: Any) -> Damage:
+    return lambda it: it["spec"]["template"]["spec"]["containers"][0].update(changes)
+
+
+def _pod(**changes: Any) -> Damage:
+    return lambda it: it["spec"]["template"]["spec"].update(changes)
+
+
+def _spec(**changes: Any) -> Damage:
+    return lambda it: it["spec"].update(changes)
+
+
+def _trigger(**changes: str) -> Damage:
+    return lambda it: it["spec"]["template"]["spec"]["triggers"][0]["metadata"].update(changes)
+
+
+def _no_probe(it: Resource) -> object:
+    return it["spec"]["template"]["spec"]["containers"][0].pop("livenessProbe")
+
+
+NAMESPACE = "kubernetes.io/metadata.name"
+OTHER = {"matchLabels": {"app.kubernetes.io/component": "others"}}
+UNKNOWN_KEY = {
+    "name": "BOX_OFFICE_SMTP_URL",
+    "valueFrom": {"secretKeyRef": {"name": "box-office", "key": "smtp"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "damage", "fault"),
+    [
+        (
+            "Deployment",
+            "http",
+            _container(command=["python", "-m", "entrypoints.htp"]),
+            "cannot run",
+        ),
+        ("WorkerDeployment", "worker", _container(command=["worker.py"]), "cannot run"),
+        ("Deployment", "http", _pod(securityContext={}), "is not what the namespace admits"),
+        ("Deployment", "http", _container(securityContext={}), "its container is not locked down"),
+        ("Job", "migrate", _pod(automountServiceAccountToken=True), "is given a token"),
+        ("Deployment", "http", _container(resources={}), "says nothing of what it needs"),
+        ("Deployment", "http", _pod(terminationGracePeriodSeconds=25), "is killed while"),
+        ("Deployment", "http", _container(ports=[]), "is asked at port http"),
+        (
+            "WorkerDeployment",
+            "worker",
+            _container(ports=[{"name": "health", "containerPort": 8081}]),
+            "does not listen at the ports that it names",
+        ),
+        (
+            "Deployment",
+            "consumers",
+            _container(env=[{"name": "BOX_OFFICE_DATABASE", "value": "x"}]),
+            "unknown setting BOX_OFFICE_DATABASE",
+        ),
+        (
+            "Deployment",
+            "http",
+            _container(env=[UNKNOWN_KEY]),
+            "README.md does not say who provides",
+        ),
+        ("Deployment", "http", _spec(selector=OTHER), "does not select its own pods"),
+        ("Service", "http", _spec(selector={"app": "x"}), "selects no pod"),
+        (
+            "Service",
+            "http",
+            _spec(ports=[{"port": 80, "targetPort": "web"}]),
+            "http has no port web",
+        ),
+        ("PodDisruptionBudget", "http", _spec(selector=OTHER), "selects no pod"),
+        ("PodMonitor", "box-office", _spec(selector=OTHER), "selects no pod"),
+        ("NetworkPolicy", "notices", _spec(podSelector=OTHER), "selects no pod"),
+        (
+            "NetworkPolicy",
+            "notices",
+            _spec(ingress=[{"ports": [{"port": 80}]}]),
+            "lets in at 80, where nobody listens",
+        ),
+        (
+            "NetworkPolicy",
+            "temporal",
+            _spec(egress=[{"to": [{"namespaceSelector": {"matchLabels": {NAMESPACE: "x"}}}]}]),
+            "README.md does not list x",
+        ),
+        ("Deployment", "http", _no_probe, "nobody knows whether it works"),
+        (
+            "WorkerDeployment",
+            "worker",
+            _spec(workerOptions={"connectionRef": {"name": "x"}, "temporalNamespace": "default"}),
+            "there is no Connection x",
+        ),
+        ("Connection", "temporal", _spec(hostPort="elsewhere:7233"), "leads elsewhere"),
+        ("WorkerDeployment", "worker", _spec(replicas=3), "Additional properties are not allowed"),
+        ("Deployment", "consumers", _spec(replicas=3), "fights over the replicas of consumers"),
+        (
+            "ScaledObject",
+            "consumers",
+            _spec(scaleTargetRef={"name": "x"}),
+            "there is no Deployment x",
+        ),
+        ("WorkerResourceTemplate", "scaling", _trigger(taskQueue="x"), "counts another backlog"),
+        (
+            "WorkerResourceTemplate",
+            "scaling",
+            _trigger(namespace="default"),
+            "names the version, which the controller does",
+        ),
+        ("WorkerResourceTemplate", "scaling", _trigger(targetQueue="1"), "is not valid under any"),
+        (
+            "WorkerResourceTemplate",
+            "disruption",
+            _spec(workerDeploymentRef={"name": "x"}),
+            "there is no WorkerDeployment x",
+        ),
+        ("Deployment", "http", _pod(restart="Always"), "Additional properties are not allowed"),
+        ("WorkerDeployment", "worker", _pod(restart="Always"), "Additional properties are not"),
+    ],
+)
+def test_a_fault_is_found(kind: str, name: str, damage: Damage, fault: str) -> None:
+    resources = load()
+    before = set(faults(resources))
+    (damaged,) = (
+        each for each in resources if (each["kind"], each["metadata"]["name"]) == (kind, name)
+    )
+    damage(damaged)
+    found = [each for each in faults(resources) if each not in before]
+    assert any(fault in each for each in found), found
+
+
+def test_a_secret_in_the_tree_is_found() -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "stringData": {}}
+    assert faults([secret]) == ["Secret x: a secret is in the tree"]
