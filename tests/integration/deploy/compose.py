@@ -1,0 +1,165 @@
+"""docker-compose.yml, and what in it would only be found when somebody runs it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from entrypoints.settings import PREFIX, Settings
+from entrypoints.wiring import POOL_MAX, SHUTDOWN
+from tests.integration.deploy.images import STAGES, default_command, runs
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = json.loads(
+    (files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text()
+)
+EXAMPLE = (ROOT / ".env.example").read_text()
+REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+\}")
+SECRET = re.compile(r"(PASSWORD|PWD|SECRETS?|KEYS?|TOKEN)$")
+IN_A_URL = re.compile(r"://[^/:@]+:(?!\$\{)[^/@]+@")  # a password
+PATCHED = re.compile(r":v?\d+(\.\d+)+$")
+LOCKED_DOWN = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
+CONNECTIONS = POOL_MAX + 1  # of a process: its pool, and the doorbell
+Service = dict[str, Any]
+Compose = dict[str, Any]
+
+
+def load() -> Compose:
+    compose: Compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return compose
+
+
+def ours(compose: Compose) -> dict[str, Service]:
+    return {name: each for name, each in compose["services"].items() if "build" in each}
+
+
+def is_job(service: Service) -> bool:
+    """Whether it comes to an end by itself."""
+    restart: str = service["restart"]
+    return restart != "unless-stopped"
+
+
+def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
+    """What Compose makes of a part of the file; a null in an environment is passed through."""
+    match value:
+        case str():
+            return REQUIRED.sub(lambda found: variables[found[1]], value)
+        case list():
+            return [interpolated(each, variables) for each in value]
+        case dict():
+            passed = {
+                key: variables.get(key) if each is None else interpolated(each, variables)
+                for key, each in value.items()
+            }
+            return {key: each for key, each in passed.items() if each is not None}
+        case _:
+            return value
+
+
+def faults(compose: Compose) -> list[str]:
+    """Faults of the shape, or else of the meaning."""
+    shape = [
+        f"{each.json_path}: {each.message}"
+        for each in Draft202012Validator(SCHEMA).iter_errors(compose)
+    ]
+    return shape or [
+        f"{name}: {fault}"
+        for name, service in compose["services"].items()
+        for fault in (
+            *_image(service),
+            *_environment(service),
+            *_dependencies(service, compose["services"]),
+            *_files(service, compose["volumes"]),
+            *_running(service),
+            *_access(service),
+        )
+    ] + list(_connections(compose))
+
+
+def _image(service: Service) -> Iterator[str]:
+    if "build" not in service:
+        if not PATCHED.search(service["image"]):
+            yield f"its image {service['image']} may change under the same name"
+        return
+    target = service["build"]["target"]
+    if target not in STAGES:
+        yield f"there is no target {target}"
+        return
+    command = [*service.get("entrypoint", []), *service.get("command", [])]
+    if not runs(command or default_command(target), target):
+        yield f"cannot run {command}"
+    if any(service.get(key) != value for key, value in LOCKED_DOWN.items()):
+        yield f"is not locked down: {', '.join(LOCKED_DOWN)}"
+
+
+def _environment(service: Service) -> Iterator[str]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name, value in service.get("environment", {}).items():
+        if name.startswith(PREFIX) and name not in known:
+            yield f"unknown setting {name}"
+        if not isinstance(value, str | None):
+            yield f"{name} is {value!r}, and YAML may have changed it: quote it"
+            continue
+        is_secret = value and SECRET.search(name) and not REQUIRED.fullmatch(value)
+        if is_secret or IN_A_URL.search(value or ""):
+            yield f"{name} has its secret in the file"
+        needed = REQUIRED.findall(value or "") + ([name] if value is None else [])
+        yield from (
+            f"{each} is not explained in .env.example"
+            for each in needed
+            if f"{each}=" not in EXAMPLE
+        )
+
+
+def _dependencies(service: Service, services: dict[str, Service]) -> Iterator[str]:
+    for name, how in service.get("depends_on", {}).items():
+        if name not in services:
+            yield f"depends on {name}, which is no service"
+        elif how["condition"] == "service_healthy" and "healthcheck" not in services[name]:
+            yield f"waits for the health of {name}, which nobody checks"
+        elif how["condition"] == "service_completed_successfully" and not is_job(services[name]):
+            yield f"waits for the end of {name}, which runs for ever"
+
+
+def _files(service: Service, named: dict[str, Any]) -> Iterator[str]:
+    for volume in service.get("volumes", []):
+        source = volume.split(":")[0]
+        if source not in named and not (source.startswith("./") and (ROOT / source).exists()):
+            yield f"there is no volume {source}"
+
+
+def _running(service: Service) -> Iterator[str]:
+    if "restart" not in service:
+        yield "nobody starts it again"
+    elif not is_job(service) and "healthcheck" not in service:
+        yield "nobody knows whether it works"
+    limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
+    if limits.keys() != {"cpus", "memory"}:
+        yield "may take the whole machine"
+    if "build" in service and int(service["stop_grace_period"].removesuffix("s")) <= (
+        SHUTDOWN.total_seconds()
+    ):
+        yield "is killed while its work may still be going on"
+
+
+def _access(service: Service) -> Iterator[str]:
+    for port in service.get("ports", []):
+        if not port.startswith("127.0.0.1:"):
+            yield f"publishes {port} beyond this machine"
+
+
+def _connections(compose: Compose) -> Iterator[str]:
+    """All that our processes may open at once; jobs and people come on top."""
+    processes = sum(
+        each["deploy"].get("replicas", 1)
+        for each in ours(compose).values()
+        if "BOX_OFFICE_DATABASE_URL" in each.get("environment", {})
+    )
+    most = int(compose["services"]["postgres"]["command"][-1].removeprefix("max_connections="))
+    if processes * CONNECTIONS > most:
+        yield f"postgres: {processes} processes may open {processes * CONNECTIONS} connections"
