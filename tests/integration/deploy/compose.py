@@ -11,7 +11,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from entrypoints.settings import PREFIX, Settings
-from entrypoints.wiring import POOL_MAX, SHUTDOWN
+from entrypoints.temporal import SHUTDOWN
+from entrypoints.wiring import POOL_MAX
 from tests.integration.deploy.images import STAGES, default_command, runs
 
 ROOT = Path(__file__).parents[3]

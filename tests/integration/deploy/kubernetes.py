@@ -19,7 +19,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from entrypoints.settings import PREFIX, Settings
-from entrypoints.wiring import SHUTDOWN
+from entrypoints.temporal import SHUTDOWN
 from tests.integration.deploy.images import ROOT, runs
 
 FOLDER = ROOT / "deploy" / "kubernetes"
