@@ -20,7 +20,7 @@ from benchmarks.patches import (
 )
 
 PACKAGES = ("activities", "choreography", "entrypoints", "ticketing", "workflows")
-RESERVE = '        self._say("the reservation of its seats")\n'  # context of the reminder's patch
+RESERVE = '        self._say("the reservation of its seats", until=workflow.now() + within)\n'
 
 
 @pytest.fixture
