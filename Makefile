@@ -1,13 +1,13 @@
-#: demo     the whole story on an embedded stack, then exit
+#: demo          the whole story on an embedded stack, then exit
 #: deploy-drill  versions of the workers are rolled out and back while 100 bookings are in flight
-#: up       Postgres, Temporal, Web UI, worker, consumers; Ctrl-C stops all
-#: check    no server: format, lint, types, arrows, unit tests
-#: test     every test but chaos; starts its own Postgres and Temporal
-#: chaos    kill things while bookings run, then check the invariants; SEED=7 draws a run again
-#: compare  both twins through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
-#: screenshots  docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
-#: bench    appends per second beside a bare INSERT, and what a booking costs in Temporal
-#: lock     resolve again, rewrite both locks
+#: up            Postgres, Temporal, Web UI, worker, consumers; Ctrl-C stops all
+#: check         no server: format, lint, types, arrows, unit tests
+#: test          every test but chaos; starts its own Postgres and Temporal
+#: chaos         kill things while bookings run, then check the invariants; SEED=7 draws a run again
+#: compare       both twins through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
+#: screenshots   docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
+#: bench         appends per second beside a bare INSERT, and what a booking costs in Temporal
+#: lock          resolve again, rewrite both locks
 PYTHON ?= python3
 PY := .venv/bin/python
 # What .venv was built from: lock, interpreter, place.
