@@ -58,9 +58,8 @@ def _report(found: list[Measured]) -> None:
                 first, middle, third = ratios(found, count, kind)
                 line += f"        {middle:.2f} ({first:.2f} to {third:.2f})"
                 if count == JUDGED:
-                    line += (
-                        f"  {'reached' if middle >= TARGETS[kind] else 'MISSED'}: {TARGETS[kind]}"
-                    )
+                    word = "reached" if middle >= TARGETS[kind] else "MISSED"
+                    line += f"  {word}: {TARGETS[kind]}"
             print(line)
 
 
