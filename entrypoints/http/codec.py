@@ -60,7 +60,8 @@ def app(settings: Settings) -> FastAPI:
 
 async def serve_codec(settings: Settings, *, host: str, port: int) -> None:
     """Encodes at `/encode` and decodes at `/decode` until SIGTERM or Ctrl-C."""
-    async with draining() as drain, serving(app(settings), host=host, port=port):
+    application = app(settings)  # first: a missing key is bad input, and no failure to log
+    async with draining() as drain, serving(application, host=host, port=port):
         await drain.wait()
 
 
