@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client
 
+from entrypoints.children import LOOPBACK, free_port
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
@@ -143,7 +144,7 @@ async def test_operators_see_and_repair(office: BoxOffice) -> None:
 
 
 async def test_money_whose_notice_was_lost_is_found_and_used(
-    office: BoxOffice, client: Client
+    office: BoxOffice, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await run("place", *A_SEAT, "--id", "b1")
     await office.provider.capture(
@@ -160,6 +161,10 @@ async def test_money_whose_notice_was_lost_is_found_and_used(
     await client.get_workflow_handle("payment-p1").result()
     assert (await run("verify")).exit_code == 0
     assert await answer("restart-processes") == {"bookings": [], "payments": []}
+    monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", f"http://{LOOPBACK}:{free_port()}")
+    unread = await run("restart-processes")
+    assert unread.exit_code == 0
+    assert unread.stderr.startswith("Money without a notice was not looked for: sandbox: no answer")
 
 
 async def test_a_parked_event_is_listed_and_retried(
