@@ -30,7 +30,7 @@ WITHIN = 120.0  # seconds without any progress until what has to happen is given
 LEAVE = 0.25  # the share of those who never pay
 A_SHORT_HOLD = timedelta(seconds=4)
 SERVED_AT_ONCE = 32
-MARGIN, MARGIN_SECONDS = 1.4, 5.0  # between the last confirmation expected and the deadline
+MARGIN, MARGIN_SECONDS = 1.4, 3.0  # between the last confirmation expected and the deadline
 SLICE_OF_HOLD = 0.02  # seconds between two settings of the hold: deadlines are that close
 # $1 concert, $2 due at, in seconds of the epoch
 FALL_DUE_AT = """
@@ -81,20 +81,20 @@ FULL = Sizes(
     patience=3,
 )
 QUICK = Sizes(
-    idle=4,
-    costed=5,
-    steady=20,
+    idle=3,
+    costed=4,
+    steady=14,
     steady_every=0.2,
-    burst=25,
+    burst=20,
     rush=20,
     concerts=20,
-    due=40,
+    due=30,
     warm_up=15,
     trickle=24,
     trickle_every=0.25,
     interrupted=20,
     down=3,
-    faults=30,
+    faults=24,
     kills=2,
     patience=3,
 )
