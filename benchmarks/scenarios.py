@@ -26,6 +26,7 @@ from ticketing.ids import booking_stream, command_id, payment_stream
 Figures = dict[str, Any]
 
 VIEWS_AND_MAIL_FOLLOW = 1.0  # seconds
+AT_REST = 3.0  # seconds: polls have slowed down to once a second, and connections are made
 WITHIN = 120.0  # seconds without any progress until what has to happen is given up
 LEAVE = 0.25  # the share of those who never pay
 A_SHORT_HOLD = timedelta(seconds=4)
@@ -104,6 +105,7 @@ BROKEN = replace(QUICK, faults=100, kills=6, patience=1)
 async def idle(side: Side, sizes: Sizes) -> Figures:
     """What is asked while there is nothing to do, a minute."""
     per_minute = 60 / sizes.idle
+    await asyncio.sleep(AT_REST)
     sent = await measure.statements(side)
     polls = await _polls(side)
     await asyncio.sleep(sizes.idle)
