@@ -121,6 +121,11 @@ def exit_code(command: Callable[[], object], *, as_json: bool, debug: bool = Fal
     return OK
 
 
+def is_defect(error: Exception) -> bool:
+    """Whether it is nothing that a person who runs us can mend."""
+    return failure(_alone(error)).code == DEFECT
+
+
 def failure(error: Exception) -> CommandFailed:
     """What a person is told of an error. No password or secret is in it."""
     error = _cause(error)

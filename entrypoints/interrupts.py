@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import NoReturn
 
 import structlog
 
+from entrypoints.answers import is_defect
 from entrypoints.children import Home
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -26,7 +28,7 @@ async def draining() -> AsyncIterator[asyncio.Event]:
     """For a program of ours: what it does until a signal, and what it finishes after.
 
     The event is set by the first signal. A second one, or a drain longer than `DRAIN_MAX`, ends
-    the process at once with an exit code that is not 0. A failure is logged before it passes.
+    the process at once with an exit code that is not 0. A defect is logged before it passes.
     """
     loop = asyncio.get_running_loop()
     drain = asyncio.Event()
@@ -38,12 +40,14 @@ async def draining() -> AsyncIterator[asyncio.Event]:
         drain.set()
         loop.call_later(DRAIN_MAX.total_seconds(), _end_at_once, OUT_OF_TIME, "out of time")
 
-    for each in SIGNALS:
-        loop.add_signal_handler(each, interrupt, each)
+    if threading.current_thread() is threading.main_thread():  # Python lets no other hear signals
+        for each in SIGNALS:
+            loop.add_signal_handler(each, interrupt, each)
     try:
         yield drain
-    except Exception:
-        _log.exception("ended by a failure")
+    except Exception as error:
+        if is_defect(error):
+            _log.exception("ended by a defect")
         raise
     finally:
         # While Python exits, a thread of Temporal's SDK that is not idle aborts the process

@@ -37,9 +37,12 @@ def servers(
 
 @pytest.fixture
 async def parts(servers: Settings) -> AsyncIterator[BoxOffice]:
+    """What workers in this process stand on; they log to stderr, for stdout is the commands'."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     async with box_office(servers) as parts:
         await parts.reservations.add_concert(concert(CONCERT, PRICE, HOLD))
         yield parts
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -50,8 +53,7 @@ async def office(
     parts: BoxOffice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[BoxOffice]:
-    """Everything runs, and one concert is on sale; stdout belongs to the commands."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    """Everything runs, and one concert is on sale."""
     monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
     settings = Settings()
 
@@ -65,4 +67,3 @@ async def office(
             yield own
             for each in running:
                 each.cancel()
-    structlog.reset_defaults()

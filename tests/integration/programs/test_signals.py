@@ -96,7 +96,7 @@ async def test_a_fatal_error_of_a_worker_ends_it_with_the_reason(
         environment={**finds, "TEMPORAL_NAMESPACE": "nobody-made-it"},
     ) as worker:
         assert await worker.wait() == DEFECT
-    assert "ended by a failure" in worker.log_tail()
+    assert "ended by a defect" in worker.log_tail()
     assert "nobody-made-it" in worker.log_tail()
 
 
