@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,6 +17,13 @@ from tests.provider import Provider
 from tests.workflow.conftest import CONCERT, HOLD, PRICE, concert
 from ticketing.notifications.api import Notification
 from ticketing.notifications.postgres import PostgresNotifier
+
+
+@pytest.fixture(autouse=True)
+def _stdout_belongs_to_the_commands() -> Iterator[None]:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
