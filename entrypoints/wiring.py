@@ -57,6 +57,8 @@ MIGRATIONS = (ROOT / "eventstore" / "migrations", ROOT / "ticketing" / "migratio
 POOL_MAX = 20  # per process: five processes fit into Postgres' default of 100 connections
 CONNECT_TIMEOUT = timedelta(seconds=5)  # a server on the network answers in milliseconds
 STATEMENT_TIMEOUT = timedelta(seconds=5)  # no statement of ours takes longer on a healthy server
+# Ours wait between two statements for milliseconds; whoever hangs there must let go of its locks.
+IDLE_IN_TRANSACTION = timedelta(seconds=10)
 BOOKING_CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
 PAYMENT_CODEC: Codec[PaymentEvent] = Codec(get_args(PaymentEvent))
 ConsumerOfOurs: TypeAlias = Consumer[asyncpg.Connection]
@@ -90,6 +92,9 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
             max_size=POOL_MAX,
             timeout=CONNECT_TIMEOUT.total_seconds(),
             command_timeout=STATEMENT_TIMEOUT.total_seconds(),
+            server_settings={
+                "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION.total_seconds():g}s"
+            },
             reset=_nothing_to_reset,
         ) as pool,
         PostgresDoorbell(str(settings.database_url)) as doorbell,
