@@ -23,7 +23,7 @@ screenshots: $(STAMP) ; @$(PY) -m tests.browser.screenshots
 bench: $(STAMP)
 	$(PY) -m benchmarks.bench $(ARGS)
 	@$(PY) -m pytest -q --no-header tests/workflow/test_budgets.py
-test: $(STAMP) ; $(PY) -m pytest -m "not chaos" $(ARGS)
+test: $(STAMP) ; $(PY) -m pytest -m "not chaos" -n 2 --dist loadfile $(ARGS)
 chaos: $(STAMP) ; CHAOS_SEED=$(SEED) $(PY) -m pytest -m chaos $(ARGS)
 check: $(STAMP)
 	$(PY) -m ruff format --check . && $(PY) -m ruff check .

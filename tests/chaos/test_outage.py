@@ -1,7 +1,7 @@
 """While Temporal is away nobody waits for ever, and nothing that is in the log is given up."""
 
 from datetime import timedelta
-from typing import Never, cast
+from typing import Never, Self, cast
 
 import pytest
 from temporalio.client import Client
@@ -14,6 +14,7 @@ from ticketing.errors import TransientError
 from ticketing.ids import booking_stream, payment_stream
 from ticketing.process import NoAnswerError
 from workflows.client import OrchestratedBookingProcess
+from workflows.encryption import data_converter
 from workflows.process_starter import ProcessStarter
 
 PATIENCE = timedelta(milliseconds=500)
@@ -22,8 +23,15 @@ PATIENCE = timedelta(milliseconds=500)
 class AwayFromHome:
     """What the client of a server that is not there does, after a while."""
 
+    data_converter = data_converter()
+
+    def get_workflow_handle_for(self, *_: object) -> Self:
+        return self
+
     async def start_workflow(self, *_: object, **__: object) -> Never:
         raise RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b"")
+
+    describe = start_workflow
 
 
 async def test_events_wait_for_their_process_until_temporal_is_back() -> None:

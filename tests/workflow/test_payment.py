@@ -119,7 +119,7 @@ async def test_h20_a_refund_that_fails_is_counted_by_the_workers_metrics(
     async with claim(tmp_path) as home, worker_process(home, paid, client, **changes):
         paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
         await failed_twice(paying)
-        assert await counted(f"http://{address}/metrics", "refund_attempts_failed") >= 2
+        assert await counted(f"http://{address}/metrics", "refund_attempts_failed_total") >= 2
 
         await provider.plan()  # it is back
 

@@ -43,7 +43,7 @@ TICKETS = (Ticket(seat=SEAT, price=PRICE),)
 
 PLACED = BookingPlaced(client_id=ANN, concert_id=CONCERT, seats=(SEAT,))
 CONFIRMED = BookingConfirmed(tickets=TICKETS, total=PRICE, expires_at=NOW + FAR_OFF)
-OVERDUE = CONFIRMED.model_copy(update={"expires_at": NOW - MINUTE})
+OVERDUE = CONFIRMED.model_copy(update={"expires_at": NOW - FAR_OFF})
 DENIED = BookingDenied(reason="sales_closed")
 CANCELLED = BookingCancelled(reason="changed my mind", cancelled_by="client")
 PAID = BookingPaid(payment_id=PaymentId("p1"), amount=PRICE)
@@ -184,14 +184,14 @@ async def test_a_concerts_bookings_can_be_asked_for_by_status(store: Store) -> N
 
 
 async def test_only_confirmed_bookings_past_their_deadline_are_overdue(store: Store) -> None:
-    earlier = OVERDUE.model_copy(update={"expires_at": NOW - 2 * MINUTE})
+    earlier = OVERDUE.model_copy(update={"expires_at": NOW - 3 * FAR_OFF})
     await happened(store, B1, PLACED, OVERDUE)
     await happened(store, B2, PLACED, earlier)
     await happened(store, B3, PLACED, CONFIRMED)
     await happened(store, BookingId("b4"), PLACED, OVERDUE, BookingExpired())
     assert ids(await store.views.overdue(limit=9)) == ["b2", "b1"]
     assert ids(await store.views.overdue(limit=1)) == ["b2"]
-    assert ids(await store.views.overdue(1.5 * MINUTE, limit=9)) == ["b2"]
+    assert ids(await store.views.overdue(2 * FAR_OFF, limit=9)) == ["b2"]
 
 
 async def test_the_seat_map_shows_free_held_and_sold(store: Store) -> None:
