@@ -40,7 +40,8 @@ def _differences(
     if theirs is None:
         yield "received here, and unknown to the provider"
     elif our is None:
-        yield f"{theirs.amount} captured, and not received here"
+        if theirs.refund_ref is None:  # else it owes nobody anything: our log was restored
+            yield f"{theirs.amount} captured, and not received here"
     else:
         if (our.booking_id, our.amount) != (theirs.booking_id, theirs.amount):
             yield (

@@ -32,6 +32,10 @@ def test_two_equal_ledgers_have_no_findings() -> None:
     assert compare([OURS.model_copy(update={"refunded": True})], [REFUNDED]) == ()
 
 
+def test_money_that_came_and_went_without_us_is_owed_to_nobody() -> None:
+    assert compare([], [REFUNDED]) == ()
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "what"),
     [
