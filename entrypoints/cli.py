@@ -19,6 +19,7 @@ from entrypoints import (
     concert_commands,
     deployment_commands,
     local,
+    lost_bookings_command,
     mail_command,
     operations,
     replay_command,
@@ -36,6 +37,7 @@ PARTS = (
     operations,
     deployment_commands,
     replay_command,
+    lost_bookings_command,
 )
 for part in PARTS:
     app.add_typer(part.app)

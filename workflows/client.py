@@ -115,10 +115,7 @@ class OrchestratedBookingProcess:
             if (await handle.describe()).status is not WorkflowExecutionStatus.COMPLETED:
                 raise NoAnswerError(f"nobody answers for {handle.id}") from error
         # the workers of its version are gone, as they may be: its history tells the same
-        started = await anext(handle.fetch_history_events(page_size=1))
-        (request,) = await self._client.data_converter.decode(
-            started.workflow_execution_started_event_attributes.input.payloads, [PlaceBooking]
-        )
+        request = await requested(self._client, handle)
         outcome = await handle.result()
         decision = Decision(**outcome.model_dump()) if outcome.status != "rejected" else None
         return BookingProgress(
@@ -184,6 +181,17 @@ def booking_process(
 ) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
     """The handle of a booking's process."""
     return client.get_workflow_handle_for(BookingWorkflow.run, booking_stream(booking_id))
+
+
+async def requested(
+    client: Client, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
+) -> PlaceBooking:
+    """What a booking's process began with, from its history: no worker is needed."""
+    started = await anext(handle.fetch_history_events(page_size=1))
+    payloads = started.workflow_execution_started_event_attributes.input.payloads
+    (request,) = await client.data_converter.decode(payloads, [PlaceBooking])
+    assert isinstance(request, PlaceBooking)
+    return request
 
 
 async def start_booking(client: Client, task_queue: str, request: PlaceBooking) -> None:
