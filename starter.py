@@ -5,58 +5,63 @@ python starter.py --concert concertA --client ann --seat 3-14 [--seat 3-15] [--p
 
 import argparse
 import asyncio
-from datetime import UTC, datetime, timedelta
+import sys
 
-from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
+from aiohttp import ClientSession
 
+from entrypoints import answers, inputs
 from entrypoints.settings import Settings
+from entrypoints.temporal import connect_temporal
 from ticketing.booking.commands import PlaceBooking
-from ticketing.ids import BookingId, PaymentId
-from ticketing.payment.commands import ReceivePayment
+from ticketing.ids import PaymentId
+from ticketing.payments.api import CaptureRefused, CaptureRequest
+from ticketing.payments.sandbox import SandboxProvider
 from ticketing.process import new_id
-from ticketing.seats import Seat
 from workflows.client import OrchestratedBookingProcess
-from workflows.encryption import data_converter
-
-PATIENCE = timedelta(seconds=30)
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--concert", required=True)
-    parser.add_argument("--client", required=True)
-    parser.add_argument("--seat", required=True, action="append", type=Seat.parse)
-    parser.add_argument("--id", default=new_id(), help="the same id again: the same booking")
-    parser.add_argument("--task-queue", default="ticketing")
-    parser.add_argument("--pay", action="store_true", help="pay the total if confirmed")
-    args = parser.parse_args()
-
-    connect = ClientConfig.load_client_connect_config()
-    connect.setdefault("target_host", "localhost:7233")
-    converter = data_converter(Settings().payload_keys)
-    client = await Client.connect(**connect, data_converter=converter)
-    process = OrchestratedBookingProcess(client, args.task_queue, patience=PATIENCE)
-
+async def main(args: argparse.Namespace) -> None:
     request = PlaceBooking(
-        booking_id=args.id, client_id=args.client, concert_id=args.concert, seats=tuple(args.seat)
+        booking_id=inputs.booking_id(args.id, "--id"),
+        client_id=inputs.client_id(args.client),
+        concert_id=inputs.concert_id(args.concert),
+        seats=inputs.seats(args.seat),
+    )
+    settings = Settings()
+    client = await connect_temporal(settings)
+    process = OrchestratedBookingProcess(
+        client, args.task_queue or settings.task_queue, patience=settings.client_patience
     )
     decision = await process.place(request)
-    print(decision.model_dump_json(indent=2, exclude_defaults=True))
+    answers.show(decision, "", as_json=True)
     if args.pay and decision.status == "confirmed" and decision.total:
-        payment = ReceivePayment(
+        capture = CaptureRequest(
             payment_id=PaymentId(new_id()),
-            booking_id=BookingId(request.booking_id),
+            booking_id=request.booking_id,
             payer=request.client_id,
             amount=decision.total,
-            provider="starter",
-            provider_ref="cash",
-            captured_at=datetime.now(UTC),
         )
-        outcome = await process.pay(payment)
-        print(outcome.model_dump_json(indent=2, exclude_defaults=True))
+        async with ClientSession() as session:
+            captured = await SandboxProvider(str(settings.provider_url), session).capture(capture)
+        if isinstance(captured, CaptureRefused):
+            answers.refused("CaptureRefused", f"the provider refused: {captured.reason}")
+        answers.show(await process.pay(captured.received()), "", as_json=True)
     await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
 
 
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--concert", required=True)
+    parser.add_argument("--client", required=True, help="who books")
+    parser.add_argument(
+        "--seat", required=True, action="append", metavar="ROW-NUMBER", help="as 3-14; repeat it"
+    )
+    parser.add_argument("--id", default=new_id(), help="the same id again: the same booking")
+    parser.add_argument("--task-queue", help="BOX_OFFICE_TASK_QUEUE by default")
+    parser.add_argument("--pay", action="store_true", help="pay the total if confirmed")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    given = arguments()
+    sys.exit(answers.exit_code(lambda: asyncio.run(main(given)), as_json=False))

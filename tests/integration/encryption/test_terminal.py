@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowExecution
 from entrypoints.embedded import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
+from tests.provider import Provider
 from tests.terminal import run
 from tests.unit.encryption.keys import NEW, OLD, ring
 from tests.workflow.conftest import opened_stage, place
@@ -32,9 +33,10 @@ async def client(temporal: TemporalServer, namespace: str) -> Client:
 
 
 async def test_the_starter_places_and_pays_with_the_same_one_setting(
-    servers: Settings, client: Client, monkeypatch: pytest.MonkeyPatch
+    servers: Settings, client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", NEW)
+    monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
     async with opened_stage(servers, client) as stage, worker(client, servers, stage.parts):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, STARTER, *A_BOOKING, "--pay", "--task-queue", servers.task_queue),
