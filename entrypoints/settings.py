@@ -1,18 +1,24 @@
-"""Every setting, its unit and its default. Temporal's own come from `TEMPORAL_*` variables."""
+"""Every setting, its unit and its default. Temporal's own come from `TEMPORAL_*` variables.
+
+A `.env` file where the program starts adds what the environment does not have: the SDK and the
+exporter of traces read the environment only.
+"""
 
 import os
+import re
 import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from dotenv import load_dotenv
 from pydantic import (
+    AfterValidator,
     Field,
     HttpUrl,
     PostgresDsn,
     SecretStr,
-    StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -26,18 +32,37 @@ from workflows.encryption import key_ring
 PREFIX = "BOX_OFFICE_"
 TEMPORAL_PREFIX = "TEMPORAL_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
-ADDRESS = r"^(.+:\d{1,5})?$"  # host:port, or empty as in .env.example: none
 Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/*\s]+$")]
 CHECKOUT = Path(__file__).parents[1]
+
+load_dotenv(".env")
+
+
+def _form(pattern: str, words: str) -> AfterValidator:
+    """Of a text, with words for who gave another."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"Value should be {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+# Empty, as in .env.example, is none.
+Address = Annotated[str, _form(r"(\S+:\d{1,5})?", "host:port, as 127.0.0.1:8080")]
+SmtpUrl = Annotated[str, _form(r"(smtps?://[^/\s]+)?", "smtp://host[:port] or smtps://host[:port]")]
+Origin = Annotated[
+    str, _form(r"https?://[^/*\s]+", "scheme, host and port, as http://localhost:8233")
+]
+MailAddress = Annotated[str, _form(r"[^@\s]+@[^@\s]+", "name@domain")]
 
 
 class Settings(BaseSettings):
-    """Read from the environment or a `.env` file; an unknown `BOX_OFFICE_*` is an error."""
+    """Read from the environment; an unknown `BOX_OFFICE_*` is an error."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,  # it may be a secret
@@ -45,14 +70,16 @@ class Settings(BaseSettings):
 
     database_url: PostgresDsn = PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office")
     provider_url: HttpUrl = HttpUrl("http://127.0.0.1:8400")
-    smtp_url: str | None = None  # smtp://[user:password@]host[:port] or smtps://; None: a log line
-    mail_from: str = "tickets@box-office.example"
+    smtp_url: SmtpUrl | None = (
+        None  # smtp://[user:password@]host[:port] or smtps://; None: a log line
+    )
+    mail_from: MailAddress = "tickets@box-office.example"
     mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
     mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
     # Of each process's /live, /ready and /metrics; None: nobody can ask
-    health_address: str | None = Field(default=None, pattern=ADDRESS)
+    health_address: Address | None = None
     # Of the Prometheus endpoint of Temporal's SDK; None: no endpoint
-    metrics_address: str | None = Field(default=None, pattern=ADDRESS)
+    metrics_address: Address | None = None
     task_queue: str = Field(default="ticketing", min_length=1)
     process: Literal["orchestrated", "choreographed"] = "orchestrated"
     expiration_poll_seconds: float = Field(default=30, gt=0)  # of the choreography
@@ -104,7 +131,6 @@ class WorkerVersion(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=TEMPORAL_PREFIX,
-        env_file=".env",
         env_ignore_empty=True,
         frozen=True,
         extra="ignore",

@@ -296,7 +296,7 @@ def _payment_handler(store: EventStore, bell: Bell) -> PaymentHandler:
 
 
 def _sender(settings: Settings) -> Sender:
-    if settings.smtp_url is None:
+    if not settings.smtp_url:
         return notification_log.send
     return SmtpSender(
         settings.smtp_url, mail_from=settings.mail_from, domain=settings.mail_domain

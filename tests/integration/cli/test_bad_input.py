@@ -1,6 +1,8 @@
 """Each mistake on the command line gets one clear sentence and its exit code; nothing is asked."""
 
+import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from entrypoints.children import free_port
 from entrypoints.settings import Settings
 from tests.terminal import run
 
+ROOT = Path(__file__).parents[3]
 PLACE = ("place", "--concert", "concertA", "--client", "ann", "--seat", "1-1")
 NOWHERE = ("place", "--concert", "concertA", "--client", "ann", "--seat")
 MISTAKES: list[tuple[Sequence[str], str]] = [
@@ -65,7 +68,13 @@ VARIABLES = [
     ({"BOX_OFFICE_PAYLOAD_KEYS": ""}, "BOX_OFFICE_PAYLOAD_KEYS: entry 1: allowed is id:base64"),
     ({"BOX_OFFICE_PAYLOAD_KEYS": "k1:c2VjcmV0"}, "entry 1: key k1 has 6 bytes; 16, 24 or 32"),
     ({"BOX_OFFICE_CODEC_TOKEN": "secret"}, "BOX_OFFICE_CODEC_TOKEN: Value should have at least 16"),
-    ({"BOX_OFFICE_CODEC_ORIGINS": "*"}, "BOX_OFFICE_CODEC_ORIGINS.0: String should match pattern"),
+    ({"BOX_OFFICE_CODEC_ORIGINS": "*"}, "BOX_OFFICE_CODEC_ORIGINS.0: Value should be scheme, host"),
+    (
+        {"BOX_OFFICE_SMTP_URL": "secret"},
+        "BOX_OFFICE_SMTP_URL: Value should be smtp://host[:port] or",
+    ),
+    ({"BOX_OFFICE_MAIL_FROM": "us"}, "BOX_OFFICE_MAIL_FROM: Value should be name@domain"),
+    ({"BOX_OFFICE_HEALTH_ADDRESS": "8080"}, "BOX_OFFICE_HEALTH_ADDRESS: Value should be host:port"),
     ({"BOX_OFFICE_REMINDER_BEFORE_SECONDS": "-1"}, "greater than or equal to 0"),
 ]
 
@@ -100,6 +109,30 @@ async def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert words in ran.stderr
     assert "secret" not in ran.stderr
+
+
+async def test_a_file_of_settings_counts_as_the_environment_does(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("BOX_OFFICE_TYPO=1\nTEMPORAL_ADDRESS=127.0.0.1:1\n")
+    asked = "; ".join(
+        (
+            "from entrypoints.settings import temporal_address",
+            "from entrypoints.cli import invoke",
+            "print(temporal_address())",
+            "invoke(['lag'])",
+        )
+    )
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", asked),
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+
+    assert output == b"127.0.0.1:1\n"
+    assert errors.startswith(b"settings: unknown BOX_OFFICE_TYPO; allowed: ")
 
 
 @pytest.mark.parametrize(
