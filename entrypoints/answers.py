@@ -11,6 +11,7 @@ from typing import Any, NoReturn, ParamSpec
 
 import asyncpg
 from pydantic import BaseModel, ValidationError
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.children import StackError
@@ -141,8 +142,8 @@ def failure(error: Exception) -> CommandFailed:
             return CommandFailed(UNREACHABLE, "NoAnswer", message, {})
         case TemporalUnreachable():
             return unreachable("Temporal", str(error), "no answer")
-        case RPCError() if error.status in GONE:
-            return unreachable("Temporal", temporal_address(), error.status.name)
+        case RPCError():
+            return _refused_by_temporal(error)
         case TransientError():
             return CommandFailed(UNREACHABLE, "Unreachable", f"{error}. {NOTHING_LOST}", {})
         case _ if isinstance(error, NOT_MIGRATED):
@@ -151,9 +152,7 @@ def failure(error: Exception) -> CommandFailed:
         case _ if isinstance(error, POSTGRES_GONE):
             return unreachable("Postgres", _postgres(), type(error).__name__)
         case _:
-            hint = "`--debug` shows where; the logs of `box-office up` are in its data directory"
-            message = f"{type(error).__name__}: {error}. This is a defect; {hint}"
-            return CommandFailed(DEFECT, type(error).__name__, message, {})
+            return _defect(error)
 
 
 def _cause(error: Exception) -> Exception:
@@ -170,6 +169,21 @@ def unreachable(server: str, address: str, why: str) -> CommandFailed:
         f"{NOTHING_LOST}",
         {"server": server, "address": address},
     )
+
+
+def _refused_by_temporal(error: RPCError) -> CommandFailed:
+    if error.status in GONE:
+        return unreachable("Temporal", temporal_address(), error.status.name)
+    if any(each.Is(NamespaceNotFoundFailure.DESCRIPTOR) for each in error.grpc_status.details):
+        field = f"{TEMPORAL_PREFIX}NAMESPACE"
+        return CommandFailed(BAD_INPUT, "BadInput", f"{field}: {error}", {"field": field})
+    return _defect(error)
+
+
+def _defect(error: Exception) -> CommandFailed:
+    hint = "`--debug` shows where; the logs of `box-office up` are in its data directory"
+    message = f"{type(error).__name__}: {str(error).rstrip('.')}. This is a defect; {hint}"
+    return CommandFailed(DEFECT, type(error).__name__, message, {})
 
 
 def _alone(error: Exception) -> Exception:

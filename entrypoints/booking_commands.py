@@ -21,7 +21,7 @@ from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, booking_stream
-from ticketing.money import AMOUNT_MINOR_MAX, Money
+from ticketing.money import Money
 from ticketing.payments.api import (
     CaptureRefused,
     CaptureRequest,
@@ -81,27 +81,26 @@ async def pay(
         str | None, typer.Option(help="the same id again: the same payment")
     ] = None,
     amount: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=AMOUNT_MINOR_MAX, help="in the minor unit (cents); the total if left out"
-        ),
+        str | None,
+        typer.Option(metavar="CENTS", help="in the minor unit; the total if left out"),
     ] = None,
     currency: Annotated[str, typer.Option(help="ISO 4217")] = "EUR",
     as_json: Json = False,
 ) -> None:
-    """Pay for a booking at the provider, and wait for what becomes of the money."""
+    """Pay for a booking, and wait for what comes of it."""
     booking_id = inputs.booking_id(booking_id)
     payment_id = inputs.payment_id(payment_id or new_id())
+    amount_minor = inputs.amount_minor(amount)
     settings = Settings()
     async with box_office(settings) as parts:
         booking = await _booking(parts, booking_id)
-        if booking is None and amount is None:
+        if booking is None and amount_minor is None:
             answers.not_found("booking", booking_id)
         request = CaptureRequest(
             payment_id=payment_id,
             booking_id=booking_id,
             payer=booking.client_id if booking else "unknown",
-            amount=_amount(booking_id, booking, amount, currency),
+            amount=_amount(booking_id, booking, amount_minor, currency),
         )
         captured = await _capture(parts, request)
         process = await booking_process(settings, parts)
@@ -145,7 +144,7 @@ async def cancel(
 @app.command()
 @asynchronous
 async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
-    """A booking as it is now, from its own events, and its payments."""
+    """A booking as it is now, and its payments. From its own events."""
     booking_id = inputs.booking_id(booking_id)
     async with box_office(Settings()) as parts:
         booking = await _booking(parts, booking_id)
@@ -267,12 +266,12 @@ async def _ask_again(
 
 
 def _amount(
-    booking_id: BookingId, booking: Booking | None, amount: int | None, currency: str
+    booking_id: BookingId, booking: Booking | None, amount_minor: int | None, currency: str
 ) -> Money:
-    if amount is not None:
+    if amount_minor is not None:
         if not re.fullmatch("[A-Z]{3}", currency):
             answers.bad_input("--currency", f"{currency!r} is no ISO 4217 code, as EUR")
-        return Money(amount_minor=amount, currency=currency)
+        return Money(amount_minor=amount_minor, currency=currency)
     if booking is None or booking.total is None:
         answers.bad_input("--amount", f"{booking_id} has no total; say what is paid")
     return booking.total

@@ -71,11 +71,13 @@ def invoke(arguments: Sequence[str]) -> int:
 
 
 def _usage(error: UsageError) -> answers.CommandFailed:
+    message = error.format_message().rstrip(".")
+    end = "" if message.endswith("?") else "."
     where = error.ctx.command_path if error.ctx else "box-office"
     return answers.CommandFailed(
         answers.BAD_INPUT,
         "BadInput",
-        f"{error.format_message().rstrip('.')}. See `{where} --help`.",
+        f"{message}{end} See `{where} --help`.",
         {"command": where},
     )
 

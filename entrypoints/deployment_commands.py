@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 30.0  # a poll makes a worker known; 3 s were seen on a busy 
 @deployment.command()
 @asynchronous
 async def status(name: Name = None, as_json: Json = False) -> None:
-    """The versions: what they get, how many processes are open there, who fails."""
+    """The versions: what they get, what is open there, who fails."""
     chosen = await _deployment(name)
     versions, failing = await chosen.versions(), await chosen.failing()
     answer = {"deployment": chosen.name, "versions": versions, "failing": failing}
@@ -76,7 +76,7 @@ async def ramp(
 @deployment.command()
 @asynchronous
 async def drain(build: Build, name: Name = None, as_json: Json = False) -> None:
-    """Wait until nothing is open on a version, so that its workers can be stopped."""
+    """Wait until nothing is open on a version. Then its workers can be stopped."""
     chosen = await _deployment(name)
     told = ""
     while not _is_empty(version := await chosen.version(build)):
@@ -105,7 +105,7 @@ async def move(
     name: Name = None,
     as_json: Json = False,
 ) -> None:
-    """Move what is open on a version to another one, unless it would fail on this code."""
+    """Move what is open on a version to another one. What would fail on this code stays."""
     chosen = await _deployment(name)
     moved = await chosen.move(source, to)
     text = f"{len(moved.moved)} moved from {source} to {to}"

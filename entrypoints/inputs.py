@@ -11,6 +11,7 @@ from entrypoints import answers
 from entrypoints.examples import concerts_in
 from ticketing.booking.state import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
+from ticketing.money import AMOUNT_MINOR_MAX
 from ticketing.reservations.api import Concert
 from ticketing.seats import Seat
 
@@ -48,6 +49,16 @@ def status(text: str | None) -> BookingStatus | None:
     except ValidationError:
         answers.bad_input("--status", f"{text!r} is none of {', '.join(STATUSES)}")
     return checked
+
+
+def amount_minor(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,19}", text) or int(text) > AMOUNT_MINOR_MAX:
+        answers.bad_input(
+            "--amount", f"{text!r} is no amount: 0 to {AMOUNT_MINOR_MAX} in the minor unit, as 1500"
+        )
+    return int(text)
 
 
 def duration(text: str, field: str) -> timedelta:

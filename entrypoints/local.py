@@ -56,7 +56,7 @@ async def demo(
 async def deploy_drill(
     bookings: Annotated[int, typer.Option(min=20, max=500, help="in flight on version 1")] = 100,
 ) -> None:
-    """Roll versions out and back while bookings are in flight, on a stack of its own."""
+    """Roll versions out and back with bookings in flight. On a stack of its own."""
     with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
         async with claim(Path(where)) as home:
             finished = await interruptible(drill.tell(home, size=bookings), home, _say)
@@ -81,7 +81,7 @@ async def up(
     consumers_health_port: int = PORTS.consumers_health,
     process: Process = None,
 ) -> None:
-    """Postgres, Temporal, Web UI and all our processes in the foreground; Ctrl-C stops all."""
+    """Run the whole system until Ctrl-C. Postgres, Temporal, Web UI and all our processes."""
     settings = _settings_of(process)
     ports = Ports(
         postgres=postgres_port,
@@ -125,8 +125,8 @@ def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
         f"Logs: {running.home.directory}/*.log",
         "In another terminal:",
         *(f"  {each}" for each in exports),
-        "  .venv/bin/box-office place --concert concertA --client ann --seat 3-14",
-        "  .venv/bin/box-office pay BOOKING",
+        "  .venv/bin/box-office place --concert concertA --client ann --seat 3-14 --id ann-1",
+        "  .venv/bin/box-office pay ann-1",
         "  .venv/bin/box-office --help",
         "Ctrl-C stops everything; the next `make up` goes on where this one was.",
     )

@@ -63,7 +63,7 @@ async def consumers() -> None:
 @app.command()
 @asynchronous
 async def web(host: str = LOOPBACK, port: int = 8410) -> None:
-    """Receive the payment provider's notices by HTTP until SIGTERM or Ctrl-C."""
+    """Receive the payment provider's notices by HTTP. Until SIGTERM or Ctrl-C."""
     configure("box-office-http")
     await serve(Settings(), host=host, port=port)
 
@@ -71,14 +71,16 @@ async def web(host: str = LOOPBACK, port: int = 8410) -> None:
 @app.command("codec-server")
 @asynchronous
 async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
-    """Decode payloads for the Web UI and `temporal` until SIGTERM or Ctrl-C."""
+    """Decode payloads for the Web UI and `temporal`. Until SIGTERM or Ctrl-C."""
     configure("box-office-codec-server")
     await serve_codec(Settings(), host=host, port=port)
 
 
 @app.command("client-filter")
-def client_filter(client: str, as_json: Json = False) -> None:
-    """The Web UI's filter for a client's bookings; with encryption it knows only pseudonyms."""
+def client_filter(
+    client: Annotated[str, typer.Argument(metavar="CLIENT")], as_json: Json = False
+) -> None:
+    """The Web UI's filter for a client's bookings. With encryption it knows only pseudonyms."""
     names = key_ring(Settings().payload_keys).pseudonyms(inputs.client_id(client, "CLIENT"))
     query = f"ClientId IN ({', '.join(map(repr, names))})"
     answers.show({"query": query}, query, as_json=as_json)
@@ -87,7 +89,7 @@ def client_filter(client: str, as_json: Json = False) -> None:
 @app.command()
 @asynchronous
 async def verify(as_json: Json = False) -> None:
-    """Check the invariants over the whole database; exit code 6 with findings."""
+    """Check the invariants over the whole database. Exit code 6 with findings."""
     async with box_office(Settings()) as parts:
         findings = await verify_all(parts)
     if findings:
@@ -100,7 +102,7 @@ async def verify(as_json: Json = False) -> None:
 @app.command("rebuild-views")
 @asynchronous
 async def rebuild(as_json: Json = False) -> None:
-    """Empty the views and fold the log again, in the foreground."""
+    """Empty the views and fold the log again. In the foreground."""
     async with box_office(Settings()) as parts:
         events = await rebuild_views(parts)
     answers.show({"events": events}, f"rebuilt from {events} events", as_json=as_json)
@@ -109,9 +111,10 @@ async def rebuild(as_json: Json = False) -> None:
 @app.command("restart-processes")
 @asynchronous
 async def restart_processes(as_json: Json = False) -> None:
-    """Start a process for each booking and payment that has not ended; running ones stay.
+    """Start a process for whatever has not ended.
 
-    Also for money that the provider took and did not tell us of.
+    For each booking and payment; running ones stay. Also for money that the provider took and did
+    not tell us of.
     """
     settings = Settings()
     if settings.process == "choreographed":  # two drivers of one deployment would be too many

@@ -25,7 +25,7 @@ async def replay(
     since: Annotated[str, typer.Option(metavar="DURATION", help="as 90s, 30m, 12h or 7d")],
     as_json: Json = False,
 ) -> None:
-    """Replay what ran since then on the code installed here; exit code 6 with findings."""
+    """Replay what ran since then on the code installed here. Exit code 6 with findings."""
     begin = datetime.now(UTC) - inputs.duration(since, "--since")  # noqa: TID251  # of a query
     settings = Settings()
     client = await connect_temporal(settings)
