@@ -45,7 +45,7 @@ for part in PARTS:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of errors, anywhere.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks and logs, anywhere.")] = False,
 ) -> None: ...
 
 
@@ -88,7 +88,8 @@ def main() -> None:
     Ends without Python's own shutdown, in which the SDK's threads crash now and then
     (sdk-python#300): a command that did its work must not exit with 134.
     """
-    configure_logging(logging.WARNING)
+    # The answer says what went wrong; what libraries say of it meanwhile is for those who debug.
+    configure_logging(logging.WARNING if "--debug" in sys.argv else logging.CRITICAL)
     code = invoke(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

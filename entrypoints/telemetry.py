@@ -77,7 +77,7 @@ def configure_logging(level: int = logging.INFO) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    logging.basicConfig(level=logging.WARNING, handlers=[theirs], force=True)
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[theirs], force=True)
     workflow.logger.workflow_info_on_message = False  # they are fields of the line
     activity.logger.activity_info_on_message = False
 

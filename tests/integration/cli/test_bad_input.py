@@ -61,6 +61,12 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("replay", "--since", "0d"), "--since: '0d' is no duration"),
     (("replay", "--since", "99999d"), "--since: '99999d' is no duration"),
 ]
+LOGGING_COMMAND = """
+import logging
+from entrypoints import cli
+cli.invoke = lambda _: logging.getLogger("asyncio").error("a connection was lost") or 0
+cli.main()
+"""
 VARIABLES = [
     ({"BOX_OFFICE_TYPO": "1"}, "unknown BOX_OFFICE_TYPO; allowed: BOX_OFFICE_CLIENT_PATIENCE"),
     ({"BOX_OFFICE_DATABASE_URL": "secret"}, "BOX_OFFICE_DATABASE_URL: Input should be a valid URL"),
@@ -167,6 +173,17 @@ async def test_every_command_is_told_in_one_whole_line(group: Sequence[str]) -> 
 
     assert commands
     assert [line for line in commands.splitlines() if line.endswith("...")] == []
+
+
+async def test_what_libraries_log_is_shown_to_those_who_debug_only() -> None:
+    async def logs(*arguments: str) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", LOGGING_COMMAND, *arguments), stderr=asyncio.subprocess.PIPE
+        )
+        return (await process.communicate())[1]
+
+    assert await logs("lag") == b""
+    assert b"a connection was lost" in await logs("lag", "--debug")
 
 
 ASK_POSTGRES = [
