@@ -13,7 +13,7 @@ from entrypoints.children import Home, claim
 from entrypoints.embedded import postgres, temporal_server, until_ready
 from entrypoints.processes import booking_process_on
 from entrypoints.settings import Settings
-from entrypoints.system import Ports, Program, Stack, programs, stack
+from entrypoints.system import Ports, Stack, programs, stack
 from entrypoints.wiring import BoxOffice, box_office
 from ticketing.process import BookingProcess
 
@@ -23,7 +23,7 @@ TWINS: tuple[Twin, ...] = ("orchestrated", "choreographed")
 Break = Literal["checkpoint-first", "no-append-lock"]  # for negative controls
 
 PATIENCE_SECONDS = 60  # of a client: a busy machine, a consumer that was killed
-BROKEN_CONSUMERS = Program(("-m", "benchmarks.broken"))
+BROKEN_CONSUMERS = ("-m", "benchmarks.broken")
 
 # Counts what every process sends; it must be there when Postgres starts.
 PRELOAD = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"
@@ -45,7 +45,7 @@ class Side:
     stack: Stack
     parts: BoxOffice
     process: BookingProcess
-    consumers: Program | None  # instead of the real ones
+    consumers: tuple[str, ...] | None  # what Python runs instead of the real ones
 
     @property
     def coordinators(self) -> tuple[str, ...]:
@@ -56,8 +56,10 @@ class Side:
         """Starts programs, and waits for none."""
         for name in names:
             if name == "consumers" and self.consumers is not None:
-                program = self.stack.run(name, self.consumers)
-                self.stack.parts[name] = await self.stack.running.enter_async_context(program)
+                program = replace(programs(self.stack)[name], command=self.consumers)
+                self.stack.parts[name] = await self.stack.running.enter_async_context(
+                    self.stack.run(name, program)
+                )
             else:
                 await self.stack.start(name)
 
