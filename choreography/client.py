@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from eventstore.api import Doorbell
+from eventstore.api import Doorbell, Metadata
 from eventstore.slices import StreamId
 from ticketing.booking.commands import CancelBooking, PlaceBooking
 from ticketing.booking.rejections import BookingNotFound
@@ -17,6 +17,9 @@ from ticketing.payment.commands import ReceivePayment
 from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
 
 LOOK_AGAIN = timedelta(milliseconds=200)  # when the doorbell is silent
+
+# A "process" here would say that one leads the booking: where Temporal does, none would be started.
+BY_A_CLIENT: Metadata = {"via": "client"}
 
 T = TypeVar("T")
 
@@ -45,7 +48,7 @@ class ChoreographedBookingProcess:
         """
         stream = booking_stream(request.booking_id)
         placed = await self._bookings.execute(
-            request, command_id=_own_id(stream, request), metadata={"process": stream}
+            request, command_id=_own_id(stream, request), metadata=BY_A_CLIENT
         )
         if not isinstance(placed, Accepted):
             return Decision(booking_id=request.booking_id, status="rejected", rejection=placed)
@@ -66,7 +69,7 @@ class ChoreographedBookingProcess:
         """
         stream = payment_stream(payment.payment_id)
         received = await self._payments.execute(
-            payment, command_id=_own_id(stream, payment), metadata={"process": stream}
+            payment, command_id=_own_id(stream, payment), metadata=BY_A_CLIENT
         )
         if not isinstance(received, Accepted):
             return PaymentOutcome(
@@ -93,7 +96,7 @@ class ChoreographedBookingProcess:
         answer = await self._bookings.execute(
             CancelBooking(booking_id=booking_id, reason=reason, cancelled_by="client"),
             command_id=command_id(stream, "cancel"),
-            metadata={"process": stream},
+            metadata=BY_A_CLIENT,
         )
         if isinstance(answer, BookingNotFound):
             return CancelAnswer(status="not_found")

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from entrypoints.children import LOOPBACK, free_port
 from entrypoints.settings import Settings
@@ -226,3 +226,14 @@ def test_a_program_prints_one_document_and_its_logs_elsewhere(servers: Settings)
     )
     assert ran.returncode == 4
     assert json.loads(ran.stdout)["error"]["type"] == "NotFound"
+
+
+async def test_a_booking_of_a_client_set_to_the_other_process_is_decided_all_the_same(
+    office: BoxOffice, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX_OFFICE_PROCESS", "choreographed")
+
+    assert (await run("place", *A_SEAT, "--id", "b1")).exit_code == 0
+
+    process = await booking_process(client, BookingId("b1")).describe()
+    assert process.status is WorkflowExecutionStatus.RUNNING
