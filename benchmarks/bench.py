@@ -21,17 +21,19 @@ from entrypoints.wiring import migrate_database
 from eventstore.postgres.verify import verify_log
 
 RESULTS = Path(__file__).parent / "results" / "append.json"
+ROUNDS = 15  # fewer say little: their figures are not kept
 CONNECTIONS = (1, 16, 64)
 TARGETS = {"bare INSERT": 0.45, "INSERT, same indexes": 0.6}
 JUDGED = 16  # connections
 
 
 async def run(rounds: int, seconds: float, seed: int) -> int:
-    """Measure, print, keep the figures; the exit code."""
+    """Measure, print, keep the figures of a whole run; the exit code."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as directory:
         async with claim(Path(directory)) as home, postgres(home) as server:
             await migrate_database(Settings(database_url=PostgresDsn(server.url())))
-            print(f"seed {seed}, {environment()}, fsync and synchronous_commit on", flush=True)
+            facts = {"seed": seed, **environment(), "fsync": "on", "synchronous_commit": "on"}
+            print("\n".join(f"{name:20}{fact}" for name, fact in facts.items()), flush=True)
             found = await measure(
                 server.url(), connections=CONNECTIONS, rounds=rounds, seconds=seconds, seed=seed,
                 progress=lambda text: print(f"\r{text}   ", end="", file=sys.stderr, flush=True),
@@ -42,7 +44,8 @@ async def run(rounds: int, seconds: float, seed: int) -> int:
                 findings = await verify_log(pool)
     _report(found)
     print(f"verify: {len(findings)} findings over {events} events")
-    RESULTS.write_text(json.dumps(_document(found, seed, seconds), indent=1) + "\n")
+    if rounds >= ROUNDS:
+        RESULTS.write_text(json.dumps(_document(found, seed, seconds), indent=1) + "\n")
     return FINDINGS if findings else 0
 
 
@@ -75,7 +78,7 @@ def _document(found: list[Measured], seed: int, seconds: float) -> dict[str, obj
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="fewer: nothing is kept")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each kind in a round")
     parser.add_argument("--seed", type=int, default=20_300_504)
     options = parser.parse_args()
