@@ -89,6 +89,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def counted(number: int, what: str) -> str:
+    """`1 booking`, `2 bookings`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def asynchronous(
     command: Callable[Arguments, Coroutine[Any, Any, None]],
 ) -> Callable[Arguments, None]:

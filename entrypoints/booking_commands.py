@@ -61,7 +61,7 @@ async def place(
     if decision.rejection:
         answers.refused(
             decision.rejection.type,
-            f"{request.booking_id} is rejected: {_fact(decision.rejection)}",
+            f"the request for {request.booking_id} is rejected: {_fact(decision.rejection)}",
             **answers.plain(decision),
         )
     if decision.status not in ("confirmed", "settled"):
@@ -160,7 +160,7 @@ async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
         ("concert", booking.concert_id),
         ("seats", ", ".join(map(str, booking.seats))),
         ("total", booking.total),
-        ("expires at", booking.expires_at and f"{booking.expires_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("expires at", _deadline(booking)),
         ("reason", booking.reason),
         *(("payment", _line(each)) for each in payments),
     )
@@ -263,6 +263,13 @@ async def _ask_again(
         with suppress(TransientError):
             return await ask()
     return await ask()
+
+
+def _deadline(booking: Booking) -> str | None:
+    """As long as it means something: what was paid or cancelled does not expire."""
+    if booking.expires_at is None or booking.status not in ("confirmed", "expired"):
+        return None
+    return f"{booking.expires_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _amount(

@@ -134,7 +134,8 @@ async def restart_processes(as_json: Json = False) -> None:
         for received in (*await open_payments(parts), *await _untold(parts)):
             await start_payment(client, settings.task_queue, received, again=True)
             payments.append(received.payment_id)
-    text = f"{len(bookings)} bookings and {len(payments)} payments have a process"
+    have = answers.counted(len(bookings), "booking"), answers.counted(len(payments), "payment")
+    text = f"{' and '.join(have)} have a process"
     answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
 
 
@@ -156,7 +157,9 @@ async def lag(as_json: Json = False) -> None:
     behind: dict[str, int] = {}
     for each in checkpoints:
         behind[each.consumer] = behind.get(each.consumer, 0) + each.head - each.position
-    text = "\n".join(f"{name:28} {events} events behind" for name, events in behind.items())
+    text = "\n".join(
+        f"{name:28} {answers.counted(events, 'event')} behind" for name, events in behind.items()
+    )
     answers.show(behind, text or "no consumer has run yet", as_json=as_json)
 
 

@@ -60,6 +60,7 @@ async def test_a_booking_is_placed_paid_and_shown(office: BoxOffice) -> None:
     assert paid == Ran(0, "payment p1 of 10.00 EUR is applied: b1 is settled\n", "")
     shown = (await run("show", "b1")).stdout
     assert "status      settled\n" in shown
+    assert "expires" not in shown
     assert "payment     p1 10.00 EUR applied\n" in shown
     assert [each["type"] for each in await answer("history", "b1")] == [
         "BookingPlaced",
@@ -82,13 +83,14 @@ async def test_the_same_command_with_the_same_id_is_safe_to_repeat(office: BoxOf
 
 async def test_what_is_refused_says_so_with_exit_code_3(office: BoxOffice) -> None:
     await run("place", *A_SEAT, "--id", "b1")
+    assert "expires at  " in (await run("show", "b1")).stdout
 
     taken = await error(3, "place", *A_SEAT, "--id", "b2")
     assert (taken["type"], taken["reason"]) == ("BookingIsDenied", "seats_unavailable: 1-1")
     other = await error(3, "place", *A_SEAT, "--seat", "1-2", "--id", "b1")
     assert other["type"] == "BookingAlreadyExists"
     twice = await run("place", *A_SEAT, "--seat", "1-1", "--id", "b3")
-    assert twice == Ran(3, "", "b3 is rejected: DuplicateSeats (seats 1-1)\n")
+    assert twice == Ran(3, "", "the request for b3 is rejected: DuplicateSeats (seats 1-1)\n")
     wrong = await run("pay", "b1", "--payment-id", "p1", "--amount", "1")
     assert wrong == Ran(3, "", "payment p1 of 0.01 EUR is refunded: amount_mismatch\n")
     assert (await run("cancel", "b1", "--reason", "ill")).stdout == "b1 is cancelled: ill\n"
