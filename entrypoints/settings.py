@@ -33,6 +33,7 @@ PREFIX = "BOX_OFFICE_"
 TEMPORAL_PREFIX = "TEMPORAL_"
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
 Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
+PORT_MAX = 65_535
 CHECKOUT = Path(__file__).parents[1]
 
 load_dotenv(".env")
@@ -49,9 +50,18 @@ def _form(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _host_and_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdecimal() and int(port) <= PORT_MAX):
+        raise ValueError("Value should be host:port, as 127.0.0.1:8080")
+    return text
+
+
 # Empty, as in .env.example, is none.
-Address = Annotated[str, _form(r"(\S+:\d{1,5})?", "host:port, as 127.0.0.1:8080")]
-SmtpUrl = Annotated[str, _form(r"(smtps?://[^/\s]+)?", "smtp://host[:port] or smtps://host[:port]")]
+Address = Annotated[str, AfterValidator(_host_and_port)]
+SmtpUrl = Annotated[
+    str, _form(r"(smtps?://[^/\s]+/?)?", "smtp://host[:port] or smtps://host[:port]")
+]
 Origin = Annotated[
     str, _form(r"https?://[^/*\s]+", "scheme, host and port, as http://localhost:8233")
 ]

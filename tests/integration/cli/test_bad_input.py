@@ -81,6 +81,10 @@ VARIABLES = [
         "BOX_OFFICE_SMTP_URL: Value should be smtp://host[:port] or",
     ),
     ({"BOX_OFFICE_MAIL_FROM": "us"}, "BOX_OFFICE_MAIL_FROM: Value should be name@domain"),
+    (
+        {"BOX_OFFICE_METRICS_ADDRESS": "a:70000"},
+        "BOX_OFFICE_METRICS_ADDRESS: Value should be host:",
+    ),
     ({"BOX_OFFICE_HEALTH_ADDRESS": "8080"}, "BOX_OFFICE_HEALTH_ADDRESS: Value should be host:port"),
     ({"BOX_OFFICE_REMINDER_BEFORE_SECONDS": "-1"}, "greater than or equal to 0"),
 ]
