@@ -1,7 +1,7 @@
 """What Prometheus reads of a process of ours, in a registry of its own.
 
 Counters are the process's. Measures are of the whole database: where several processes show them
-they show the same, so a query takes the maximum (docs/decisions/0014).
+they show the same, so a query takes the maximum (docs/decisions/0010).
 """
 
 import asyncio

@@ -103,7 +103,7 @@ def _activities(settings: Settings, parts: BoxOffice) -> list[Callable[..., obje
 
 
 def _pinned(version: WorkerVersion | None) -> WorkerDeploymentConfig | None:
-    """A process ends on the version that it began on (docs/decisions/0012)."""
+    """A process ends on the version that it began on (docs/decisions/0009)."""
     if version is None or version.deployment_name is None:
         return None
     return WorkerDeploymentConfig(

@@ -147,7 +147,7 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
 
         A worker is handed all that happened to a workflow at once, and an error here would stop the
         workflow for ever. So what is refused comes back in an encoding that no converter knows: the
-        update fails, the signal is dropped (docs/decisions/0017).
+        update fails, the signal is dropped (docs/decisions/0013).
 
         Raises:
             UnknownKeyError: a key is missing.
