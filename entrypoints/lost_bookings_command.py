@@ -39,7 +39,7 @@ async def lost_bookings(
     since: Annotated[str, typer.Option(metavar="DURATION", help="as 90s, 30m, 12h or 7d")],
     as_json: Json = False,
 ) -> None:
-    """After a restore: bookings that the log lost, as commands that place them again."""
+    """Bookings that a restored log lost, as commands."""
     begin = datetime.now(UTC) - inputs.duration(since, "--since")  # noqa: TID251  # of a query
     settings = Settings()
     client = await connect_temporal(settings)
