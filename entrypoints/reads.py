@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import typer
 
+from entrypoints.answers import counted
 from entrypoints.wiring import BoxOffice
 from eventstore.slices import Category
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
@@ -31,8 +32,7 @@ async def views_caught_up(parts: BoxOffice) -> None:
         if not behind:
             return
         if loop.time() > deadline:
-            typer.echo(
-                f"The view is {behind} events behind the log: are the consumers running?", err=True
-            )
+            late = counted(behind, "event")
+            typer.echo(f"The view is {late} behind the log: are the consumers running?", err=True)
             return
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -80,9 +80,8 @@ class Settings(BaseSettings):
 
     database_url: PostgresDsn = PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office")
     provider_url: HttpUrl = HttpUrl("http://127.0.0.1:8400")
-    smtp_url: SmtpUrl | None = (
-        None  # smtp://[user:password@]host[:port] or smtps://; None: a log line
-    )
+    # smtp://[user:password@]host[:port] or smtps://; None: mail is a line in the log
+    smtp_url: SmtpUrl | None = None
     mail_from: MailAddress = "tickets@box-office.example"
     mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
     mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
