@@ -47,10 +47,10 @@ ON_SALE = (
     (FREE, Money(amount_minor=0, currency="EUR"), HOLD),
     (OPEN_END, PRICE, None),
 )
-PATIENCE = timedelta(seconds=20)
+PATIENCE = timedelta(seconds=45)  # a lost workflow task and a lost activity take ten each
 SWEEP_EVERY = timedelta(milliseconds=100)
 SLOW = BookingId("slow")  # its reservation stands at the gate until that is opened
-A_MOMENT = timedelta(seconds=20)  # real time: what a scenario waits for comes at once, or never
+A_MOMENT = timedelta(seconds=45)  # real time: what a scenario waits for comes at once, or never
 
 
 class Passing(Protocol):
