@@ -22,7 +22,7 @@ compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
 screenshots: $(STAMP) ; @$(PY) -m tests.browser.screenshots
 bench: $(STAMP)
 	$(PY) -m benchmarks.bench $(ARGS)
-	@$(PY) -m pytest -q --no-header tests/workflow/test_budgets.py
+	@$(PY) -m pytest -q --no-header tests/process/test_budgets.py
 test: $(STAMP) ; $(PY) -m pytest -m "not chaos" -n 2 --dist loadfile $(ARGS)
 chaos: $(STAMP) ; CHAOS_SEED=$(SEED) $(PY) -m pytest -m chaos $(ARGS)
 check: $(STAMP)

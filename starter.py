@@ -9,13 +9,13 @@ import sys
 
 from aiohttp import ClientSession
 
-from entrypoints import answers, inputs
+from entrypoints.cli import answers, inputs
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import PaymentId
-from ticketing.payments.api import CaptureRefused, CaptureRequest
-from ticketing.payments.sandbox import SandboxProvider
+from ticketing.payment_provider.api import CaptureRefused, CaptureRequest
+from ticketing.payment_provider.sandbox import SandboxProvider
 from ticketing.process import new_id
 from workflows.client import OrchestratedBookingProcess
 

@@ -8,11 +8,11 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from entrypoints.answers import exit_code
-from entrypoints.health import Readiness, health, needs_of, routes
+from entrypoints.cli.answers import exit_code
 from entrypoints.interrupts import draining
+from entrypoints.observability.health import Readiness, health, needs_of, routes
+from entrypoints.observability.telemetry import configure
 from entrypoints.settings import Settings, WorkerVersion
-from entrypoints.telemetry import configure
 from entrypoints.temporal import WORKFLOWS, connect_temporal, worker
 from entrypoints.wiring import box_office
 

@@ -3,7 +3,7 @@
 from ticketing.command_handler import PaymentHandler
 from ticketing.ids import PaymentId, command_id, payment_stream
 from ticketing.payment.commands import RecordRefund
-from ticketing.payments.api import PaymentProvider
+from ticketing.payment_provider.api import PaymentProvider
 
 PROCESS = "RefundProcess"
 

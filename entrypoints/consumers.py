@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-from entrypoints.answers import exit_code
 from entrypoints.choreographed import Choreography
-from entrypoints.health import Readiness, health, needs_of, routes
+from entrypoints.cli.answers import exit_code
 from entrypoints.interrupts import draining
+from entrypoints.observability.health import Readiness, health, needs_of, routes
+from entrypoints.observability.telemetry import configure
 from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.telemetry import configure
 from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure
 
 FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead

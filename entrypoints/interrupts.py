@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import structlog
 
-from entrypoints.answers import is_defect
-from entrypoints.children import Home
+from entrypoints.cli.answers import is_defect
+from entrypoints.devstack.children import Home
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNALLED = 128  # plus its number: the exit code that a shell gives a process that a signal ended

@@ -4,8 +4,8 @@ from temporalio.client import Client
 
 from choreography.client import ChoreographedBookingProcess
 from entrypoints.choreographed import Choreography
+from entrypoints.devstack.stack import Stack
 from entrypoints.settings import Settings
-from entrypoints.system import Stack
 from entrypoints.temporal import connect_temporal
 from entrypoints.wiring import BoxOffice, ConsumerOfOurs, consumer, consumers
 from ticketing.process import BookingProcess

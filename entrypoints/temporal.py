@@ -17,8 +17,8 @@ from activities.payments import PaymentActivities
 from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
+from entrypoints.observability.telemetry import StepLog, temporal_interceptors, temporal_runtime
 from entrypoints.settings import Settings, WorkerVersion, temporal_address
-from entrypoints.telemetry import StepLog, temporal_interceptors, temporal_runtime
 from entrypoints.wiring import CONNECT_TIMEOUT, BoxOffice, terms
 from ticketing.errors import TransientError
 from workflows.booking import BookingWorkflow

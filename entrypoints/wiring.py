@@ -13,8 +13,7 @@ import asyncpg
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from entrypoints.http.receiver import NoticeReceiver
-from entrypoints.metrics import Metrics
+from entrypoints.observability.metrics import Metrics
 from entrypoints.settings import Settings
 from eventstore.api import Bell, EventStore, StoredEvent
 from eventstore.codec import Codec
@@ -33,8 +32,9 @@ from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, booking_stream, payment_stream
-from ticketing.measures import postgres as measures
-from ticketing.measures.api import Samples
+from ticketing.metrics import postgres as measures
+from ticketing.metrics.api import Samples
+from ticketing.notice_receiver import NoticeReceiver
 from ticketing.notifications import log as notification_log
 from ticketing.notifications.api import Sender
 from ticketing.notifications.postgres import PostgresNotifier
@@ -42,9 +42,9 @@ from ticketing.notifications.smtp import SmtpSender
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
-from ticketing.payments.api import PaymentProvider, ProviderPayment
-from ticketing.payments.postgres import PostgresNoticeInbox
-from ticketing.payments.sandbox import SandboxProvider
+from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
+from ticketing.payment_provider.postgres import PostgresNoticeInbox
+from ticketing.payment_provider.sandbox import SandboxProvider
 from ticketing.process import ProcessTerms, new_id
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.verification import postgres as verification

@@ -20,13 +20,13 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
-from entrypoints.children import Home, claim
-from entrypoints.embedded import Postgres, TemporalServer, postgres, temporal_server
+from entrypoints.devstack.children import Home, claim
+from entrypoints.devstack.servers import Postgres, TemporalServer, postgres, temporal_server
 from entrypoints.settings import Settings
 from eventstore.postgres.migrate import migrate
-from tests.clock import Clock
-from tests.mail_sink import MailSink, mail_sink_in
-from tests.provider import Provider, running
+from tests.support.clock import Clock
+from tests.support.mail_sink import MailSink, mail_sink_in
+from tests.support.provider import Provider, running
 from workflows.encryption import data_converter
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from entrypoints.answers import BAD_INPUT, CommandFailed
+from entrypoints.cli.answers import BAD_INPUT, CommandFailed
 from entrypoints.temporal import SHUTDOWN
 
 

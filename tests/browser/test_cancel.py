@@ -7,12 +7,12 @@ from playwright.async_api import expect
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from entrypoints.children import claim, free_port
-from entrypoints.embedded import temporal_server
+from entrypoints.devstack.children import claim, free_port
+from entrypoints.devstack.servers import temporal_server
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from tests.browser.web_ui import CHROMIUM, NO_CHROMIUM, WebUI, browser_page
-from tests.workflow.conftest import opened_stage, place
+from tests.process.conftest import opened_stage, place
 from ticketing.ids import BookingId
 from workflows.client import booking_process
 

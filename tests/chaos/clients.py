@@ -14,7 +14,7 @@ from ticketing.command_handler import BookingHandler
 from ticketing.errors import TransientError
 from ticketing.ids import booking_stream
 from ticketing.money import Money
-from ticketing.payments.api import CaptureRequest, PaymentProvider, ProviderPayment
+from ticketing.payment_provider.api import CaptureRequest, PaymentProvider, ProviderPayment
 from ticketing.process import BookingProcess, CancelAnswer, Decision, PaymentOutcome
 
 ASK_AGAIN_AFTER = timedelta(milliseconds=300)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from choreography.client import ChoreographedBookingProcess
-from entrypoints.children import claim
+from entrypoints.devstack.children import claim
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
 from eventstore.memory import MemoryDoorbell

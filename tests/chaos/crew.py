@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from entrypoints.children import Child, Home, child
+from entrypoints.devstack.children import Child, Home, child
+from entrypoints.devstack.stack import environment_of
 from entrypoints.settings import Settings
-from entrypoints.system import environment_of
 
 # Starts a process under a name that only this life of it has: `one.2` is its second.
 Start = Callable[[str], AbstractAsyncContextManager[Child]]

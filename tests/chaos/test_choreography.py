@@ -24,7 +24,7 @@ from tests.chaos.ownership import (
     repeats,
 )
 from tests.chaos.plans import CALM, concerts
-from tests.provider import Provider
+from tests.support.provider import Provider
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId, ClientId
 from ticketing.seats import Seat

@@ -11,14 +11,14 @@ import pytest
 from pydantic import HttpUrl
 from temporalio.client import Client
 
-from entrypoints.children import LOOPBACK, Child, Home, child, claim, free_port
-from entrypoints.embedded import listens, temporal_server, until_ready
+from entrypoints.devstack.children import LOOPBACK, Child, Home, child, claim, free_port
+from entrypoints.devstack.servers import listens, temporal_server, until_ready
 from entrypoints.settings import Settings
 from entrypoints.wiring import ROOT, BoxOffice
 from tests.chaos.arena import PATIENCE, START, Attack, report, survive, until
 from tests.chaos.clients import Clients
 from tests.chaos.crew import Crew, Start, crew_of, program
-from tests.provider import SECRET
+from tests.support.provider import SECRET
 from workflows.client import OrchestratedBookingProcess
 from workflows.encryption import data_converter
 

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from eventstore.slices import StreamId
-from tests.controls import BOOKING_ID, PAYMENT_ID, RECEIVE
+from tests.support.controls import BOOKING_ID, PAYMENT_ID, RECEIVE
 from tests.unit.choreography.office import BOOKING_CODEC, PAYMENT_CODEC, open_office
 from ticketing.errors import TransientError
 from ticketing.ids import booking_stream, payment_stream

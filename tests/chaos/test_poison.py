@@ -15,11 +15,11 @@ from eventstore.slices import StreamId, slice_of
 from tests.chaos.arena import LOOK_EVERY, START, ends, until
 from tests.chaos.plans import CALM, HOLDS, TOTAL, concerts
 from tests.chaos.wired import BrokenReservations, cancel, choreography, on, place, subscription
-from tests.clock import Clock
-from tests.log import streams_in
+from tests.support.clock import Clock
+from tests.support.log import streams_in
 from ticketing.ids import BookingId, PaymentId, command_id
 from ticketing.payment.commands import ReceivePayment, RequestRefund
-from ticketing.payments.api import PaymentProvider
+from ticketing.payment_provider.api import PaymentProvider
 from ticketing.verification.postgres import verify_business
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.e2e.terminal import ROOT, all_end, family
+from tests.support.shell import ROOT, all_end, family
 
 FINDINGS, INTERRUPTED = 6, 130
 

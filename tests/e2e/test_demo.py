@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.terminal import box_office
+from tests.support.shell import box_office
 
 WEB_UI = "Web UI: http://127.0.0.1:"
 TOLD = (  # in this order

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints import drill
-from entrypoints.answers import CommandFailed
-from entrypoints.children import claim
-from entrypoints.drill_workflows import VERSIONS
+from entrypoints.cli.answers import CommandFailed
+from entrypoints.devstack.children import claim
+from entrypoints.drill import rollout as drill
+from entrypoints.drill.versions import VERSIONS
 from entrypoints.temporal import WORKFLOWS
-from tests.e2e.terminal import box_office
+from tests.support.shell import box_office
 
 TOLD = (  # in this order
     "-> 20 bookings are confirmed and wait for payment",

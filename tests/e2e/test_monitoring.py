@@ -20,10 +20,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 
-from entrypoints.children import LOOPBACK, child, claim, free_port
-from entrypoints.embedded import listens, until_ready
-from tests.e2e.terminal import box_office, start
-from tests.monitoring import (
+from entrypoints.devstack.children import LOOPBACK, child, claim, free_port
+from entrypoints.devstack.servers import listens, until_ready
+from tests.support.monitoring import (
     ALERTS,
     ALERTS_FILE,
     CONFIG,
@@ -35,6 +34,7 @@ from tests.monitoring import (
     panels,
     selectors,
 )
+from tests.support.shell import box_office, start
 
 STARTS_SECONDS, SOON_SECONDS = 150, 60
 STAYS_UP = "Ctrl-C stops everything and removes its data."

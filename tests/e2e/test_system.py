@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from pydantic import PostgresDsn, SecretStr
 
-from entrypoints import system
-from entrypoints.children import StackError, child, claim
+from entrypoints.devstack import stack as system
+from entrypoints.devstack.children import StackError, child, claim
+from entrypoints.devstack.stack import Ports, Program, Stack, environment_of, stack
 from entrypoints.interrupts import interruptible
 from entrypoints.settings import Settings
-from entrypoints.system import Ports, Program, Stack, environment_of, stack
-from tests.e2e import terminal
+from tests.support import shell
 
 STEADY = Program(("-c", "import signal; signal.pause()"))
 PRINTS_SETTINGS = """
@@ -132,6 +132,6 @@ async def test_work_that_nobody_interrupts_comes_to_its_end(tmp_path: Path) -> N
 
 
 async def test_a_process_that_stays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "EXIT_SECONDS", 0.0)
+    monkeypatch.setattr(shell, "EXIT_SECONDS", 0.0)
     with pytest.raises(AssertionError, match=str(os.getpid())):
-        await terminal.all_end([os.getpid()])
+        await shell.all_end([os.getpid()])

@@ -19,9 +19,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from temporalio.client import Client
 
-from entrypoints.children import claim
-from entrypoints.system import Ports
-from tests.e2e.terminal import all_end, box_office, family, start
+from entrypoints.devstack.children import claim
+from entrypoints.devstack.stack import Ports
+from tests.support.shell import all_end, box_office, family, start
 from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
 from workflows.client import booking_process

@@ -12,12 +12,11 @@ from typing import TypeAlias
 
 from temporalio.client import Client
 
-from entrypoints.children import claim
-from entrypoints.demo import CRASHING
+from entrypoints.demo.chapters import CRASHING
+from entrypoints.devstack.children import claim
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from tests.clock import Clock
-from tests.workflow.conftest import (
+from tests.process.conftest import (
     FREE_CONCERT,
     OPEN_END_CONCERT,
     PRICE,
@@ -27,14 +26,15 @@ from tests.workflow.conftest import (
     payment,
     place,
 )
-from tests.workflow.gates import gated
-from tests.workflow.test_confirmation import until_it_waits
-from tests.workflow.test_killed_worker import worker_process
+from tests.process.test_confirmation import until_it_waits
+from tests.process.test_killed_worker import worker_process
+from tests.support.clock import Clock
+from tests.support.gates import gated
 from ticketing.booking.commands import CancelBooking, ConfirmBooking, ExpireBooking
 from ticketing.ids import BookingId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.commands import ReceivePayment
-from ticketing.payments.api import CaptureRequest, ProviderPayment
+from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from workflows.client import booking_process, start_payment
 
 Walk: TypeAlias = Callable[[Stage, Client], Awaitable[None]]

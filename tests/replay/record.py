@@ -23,14 +23,14 @@ import asyncpg
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from entrypoints.children import claim
-from entrypoints.embedded import Postgres, TemporalServer, postgres, temporal_server
+from entrypoints.devstack.children import claim
+from entrypoints.devstack.servers import Postgres, TemporalServer, postgres, temporal_server
 from entrypoints.settings import Settings
 from entrypoints.wiring import migrate_database
-from tests import provider
 from tests.conftest import fresh_namespace
+from tests.process.conftest import opened_stage
 from tests.replay.paths import PATHS
-from tests.workflow.conftest import opened_stage
+from tests.support import provider
 from workflows.encryption import data_converter
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -17,9 +17,9 @@ from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice, box_office, consumer, consumers
 from eventstore.slices import StreamId
-from tests.clock import Clock
-from tests.provider import Provider
-from tests.workflow.gates import Gate, GatedReservations
+from tests.support.clock import Clock
+from tests.support.gates import Gate, GatedReservations
+from tests.support.provider import Provider
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
 from ticketing.errors import TransientError
@@ -28,7 +28,7 @@ from ticketing.money import Money
 from ticketing.notifications.api import Notification, NotificationKind
 from ticketing.notifications.postgres import PostgresNotifier
 from ticketing.payment.state import Payment
-from ticketing.payments.api import CaptureRequest, ProviderPayment
+from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.process import BookingProcess, PaymentOutcome
 from ticketing.reservations.api import Concert, PriceZone
 from ticketing.reservations.postgres import PostgresReservations

@@ -10,7 +10,6 @@ from entrypoints.wiring import BOOKING_CODEC
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import Slice, StreamId
 from tests.integration.eventstore.races import somebody_waits_for_a_slice, until
-from tests.log import streams_in
 from tests.scenarios.conftest import (
     A_MOMENT,
     CONCERT,
@@ -22,6 +21,7 @@ from tests.scenarios.conftest import (
     Twin,
     place,
 )
+from tests.support.log import streams_in
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.rejections import BookingAlreadyExists, DuplicateSeats, TooManySeats
 from ticketing.command_handler import CommandHandler

@@ -20,7 +20,7 @@ from eventstore.codec import Codec
 from eventstore.errors import CommandIdReusedError
 from eventstore.memory import MemoryDoorbell, MemoryEventStore
 from eventstore.slices import StreamId, slice_of
-from tests.controls import (
+from tests.support.controls import (
     BOOKING_ID,
     BOOKINGS,
     CANCEL,

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter
 
-from tests.controls import BOOKING_ID, DEADLINE, PAYMENT_ID, SEATS, TOTAL, euros
+from tests.support.controls import BOOKING_ID, DEADLINE, PAYMENT_ID, SEATS, TOTAL, euros
 from ticketing.booking import rejections as booking
 from ticketing.booking.rejections import BookingRejection
 from ticketing.decider import Rejection

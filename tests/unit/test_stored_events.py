@@ -15,7 +15,7 @@ import pytest
 from entrypoints.wiring import BOOKING_CODEC, PAYMENT_CODEC
 from eventstore.api import NewEvent, StoredEvent
 from eventstore.slices import Slice, StreamId
-from tests import controls
+from tests.support import controls
 from ticketing.booking.events import BookingEvent
 from ticketing.payment.events import PaymentEvent
 

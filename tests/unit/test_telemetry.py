@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrypoints.telemetry import Line, with_ids
+from entrypoints.observability.telemetry import Line, with_ids
 
 OF_A_BOOKING = {"workflow_id": "booking-b1", "booking_id": "b1"}
 OF_A_PAYMENT = {"workflow_id": "payment-p1", "payment_id": "p1"}

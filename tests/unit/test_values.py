@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tests.controls import NEXT_SEAT, OTHER_SEAT, PLACE, SEAT, euros
+from tests.support.controls import NEXT_SEAT, OTHER_SEAT, PLACE, SEAT, euros
 from ticketing.booking.commands import PlaceBooking
 from ticketing.errors import CurrencyMismatchError
 from ticketing.ids import (

@@ -8,7 +8,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
 from ticketing.money import Money
-from ticketing.payments.api import ProviderPayment
+from ticketing.payment_provider.api import ProviderPayment
 from ticketing.verification.api import Check, Finding
 from ticketing.verification.provider import OurPayment, compare
 from ticketing.views.api import BOOKING_PROJECTION

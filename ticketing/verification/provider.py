@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payments.api import ProviderPayment
+from ticketing.payment_provider.api import ProviderPayment
 from ticketing.value import Value
 from ticketing.verification.api import Finding
 

@@ -17,7 +17,7 @@ from eventstore.memory import (
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.doorbell import PostgresDoorbell
 from eventstore.postgres.log import PostgresEventStore
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 BOTH = ["memory", pytest.param("postgres", marks=pytest.mark.postgres)]
 

@@ -20,7 +20,7 @@ from eventstore.api import (
 )
 from eventstore.errors import CommandIdReusedError
 from eventstore.slices import StreamId, slice_of
-from tests.log import METADATA, append, command, noted, numbers, stream, streams_in
+from tests.support.log import METADATA, append, command, noted, numbers, stream, streams_in
 
 # What is expected, and the versions at which the append succeeds.
 TABLE: list[tuple[Expected, set[int]]] = [

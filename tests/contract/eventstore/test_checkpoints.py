@@ -11,7 +11,7 @@ from eventstore.api import CheckpointStore, Claim
 from eventstore.errors import Fenced
 from eventstore.slices import Slice, slices_of
 from tests.contract.eventstore.conftest import Backend
-from tests.log import BOOKING, SOON, append, streams_in
+from tests.support.log import BOOKING, SOON, append, streams_in
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
 SLICE = Slice(7)

@@ -17,7 +17,7 @@ from eventstore.errors import DefectError, TransientError
 from eventstore.memory import MemoryDoorbell
 from eventstore.slices import slice_of
 from tests.contract.eventstore.conftest import Backend, Effect
-from tests.log import BOOKING, SOON, append, stream, streams_apart, streams_in
+from tests.support.log import BOOKING, SOON, append, stream, streams_apart, streams_in
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
 TWO_RETRIES = (timedelta(0), timedelta(0))

@@ -19,7 +19,7 @@ from eventstore.api import (
 )
 from eventstore.errors import CommandIdReusedError
 from eventstore.slices import StreamId
-from tests.log import noted, numbers
+from tests.support.log import noted, numbers
 
 Step = tuple[int, int, int, int, Expected]  # stream, command, content, events, expected
 

@@ -2,7 +2,7 @@
 
 from eventstore.api import EventStore
 from eventstore.slices import Slice, slice_of, slices_of
-from tests.log import BOOKING, append, stream, streams_apart, streams_in
+from tests.support.log import BOOKING, append, stream, streams_apart, streams_in
 
 
 async def test_a_stream_is_read_after_a_version(log: EventStore) -> None:

@@ -16,7 +16,7 @@ from eventstore.rebuild import rebuild
 from eventstore.slices import StreamId, slice_of
 from tests.contract.eventstore.conftest import Backend, Effect
 from tests.contract.eventstore.test_consumer import caught_up, consumer, running
-from tests.log import BOOKING, append, stream, streams_apart, streams_in
+from tests.support.log import BOOKING, append, stream, streams_apart, streams_in
 
 ONE, OTHER = streams_in(slice_of(stream()), 2)
 [APART] = streams_apart(1)

@@ -9,12 +9,12 @@ import pytest
 import structlog
 from temporalio.client import Client
 
-from entrypoints.embedded import TemporalServer
+from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice, box_office, consumers
-from tests.provider import Provider
-from tests.workflow.conftest import CONCERT, HOLD, PRICE, concert
+from tests.process.conftest import CONCERT, HOLD, PRICE, concert
+from tests.support.provider import Provider
 from ticketing.notifications.api import Notification
 from ticketing.notifications.postgres import PostgresNotifier
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.children import free_port
+from entrypoints.devstack.children import free_port
 from entrypoints.settings import Settings
-from tests.terminal import run
+from tests.support.terminal import run
 
 ROOT = Path(__file__).parents[3]
 PLACE = ("place", "--concert", "concertA", "--client", "ann", "--seat", "1-1")
@@ -63,7 +63,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
 ]
 LOGGING_COMMAND = """
 import logging
-from entrypoints import cli
+from entrypoints.cli.app import app as cli
 cli.invoke = lambda _: logging.getLogger("asyncio").error("a connection was lost") or 0
 cli.main()
 """
@@ -127,7 +127,7 @@ async def test_a_file_of_settings_counts_as_the_environment_does(tmp_path: Path)
     asked = "; ".join(
         (
             "from entrypoints.settings import temporal_address",
-            "from entrypoints.cli import invoke",
+            "from entrypoints.cli.app import invoke",
             "print(temporal_address())",
             "invoke(['lag'])",
         )

@@ -11,17 +11,17 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from entrypoints.children import LOOPBACK, free_port
+from entrypoints.devstack.children import LOOPBACK, free_port
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.clock import Clock
-from tests.provider import Provider
-from tests.terminal import Ran, run
-from tests.workflow.conftest import PRICE
+from tests.process.conftest import PRICE
+from tests.support.clock import Clock
+from tests.support.provider import Provider
+from tests.support.terminal import Ran, run
 from ticketing.booking.commands import ExpireBooking
 from ticketing.ids import BookingId, PaymentId
-from ticketing.payments.api import CaptureRequest
+from ticketing.payment_provider.api import CaptureRequest
 from workflows.client import booking_process
 
 ROOT = Path(__file__).parents[3]
@@ -113,7 +113,7 @@ async def test_what_is_not_there_is_exit_code_4(office: BoxOffice) -> None:
 async def test_a_list_has_pages_and_shows_money_that_is_on_its_way_back(
     office: BoxOffice, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entrypoints.booking_commands.PAGE", 1)
+    monkeypatch.setattr("entrypoints.cli.bookings.PAGE", 1)
     await run("place", *A_SEAT, "--id", "b1")
     await run("place", *A_SEAT, "--id", "b2")
     first = await run("list", "--concert", "concertA")

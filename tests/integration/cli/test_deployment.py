@@ -15,12 +15,12 @@ from temporalio.api.enums.v1 import VersioningBehavior
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from entrypoints.drill_workflows import VERSIONS
+from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import Settings, WorkerVersion
 from entrypoints.temporal import WORKFLOWS, worker
 from entrypoints.wiring import BoxOffice
-from tests.terminal import run
-from tests.workflow.conftest import PATIENCE, place
+from tests.process.conftest import PATIENCE, place
+from tests.support.terminal import run
 from ticketing.booking.rejections import BookingAlreadyExists
 from ticketing.ids import BookingId
 from ticketing.notifications.api import Notification

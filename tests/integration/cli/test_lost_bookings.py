@@ -8,8 +8,8 @@ from temporalio.client import Client
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.terminal import Ran, run
-from tests.workflow.conftest import PATIENCE, PRICE, payment, place
+from tests.process.conftest import PATIENCE, PRICE, payment, place
+from tests.support.terminal import Ran, run
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId
 from ticketing.money import Money

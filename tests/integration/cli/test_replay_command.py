@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from entrypoints import replay_command
-from entrypoints.drill_workflows import VERSIONS
+from entrypoints.cli import replay as replay_command
+from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.terminal import Ran, run
-from tests.workflow.conftest import PATIENCE, payment, place
+from tests.process.conftest import PATIENCE, payment, place
+from tests.support.terminal import Ran, run
 from ticketing.ids import BookingId
 from workflows.client import OrchestratedBookingProcess
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.children import free_port
+from entrypoints.devstack.children import free_port
 from entrypoints.wiring import BoxOffice
-from tests.terminal import run
+from tests.support.terminal import run
 
 STARTER = Path(__file__).parents[3] / "starter.py"
 BOOKS = ("--concert", "concertA", "--client", "ann", "--seat", "1-1")

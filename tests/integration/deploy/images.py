@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from entrypoints.cli import app
+from entrypoints.cli.app import app
 
 ROOT = Path(__file__).parents[3]
 DISTRIBUTIONS = packages_distributions()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from entrypoints.embedded import SEARCH_ATTRIBUTES
+from entrypoints.devstack.servers import SEARCH_ATTRIBUTES
 from tests.integration.deploy.compose import ROOT, Service, faults, interpolated, load
 from tests.integration.deploy.kubernetes import asked_paths
 

@@ -10,13 +10,13 @@ import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from entrypoints.children import LOOPBACK
-from entrypoints.embedded import TemporalServer
-from entrypoints.http.codec import app
+from entrypoints.codec_server.app import app
+from entrypoints.devstack.children import LOOPBACK
+from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
-from tests.integration.http.provider import serving
+from tests.integration.webhooks.provider import serving
+from tests.process.conftest import Stage, place
 from tests.unit.encryption.keys import NEW
-from tests.workflow.conftest import Stage, place
 from ticketing.ids import BookingId
 from workflows.client import booking_process
 from workflows.encryption import data_converter

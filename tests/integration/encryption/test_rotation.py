@@ -11,12 +11,12 @@ import pytest
 from pydantic import SecretStr
 from temporalio.client import Client, WorkflowHandle
 
-from entrypoints.embedded import TemporalServer
+from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import unended_bookings
+from tests.process.conftest import Stage, opened_stage, payment, place
 from tests.unit.encryption.keys import NEW, OLD
-from tests.workflow.conftest import Stage, opened_stage, payment, place
 from ticketing.ids import BookingId
 from workflows.booking import BookingWorkflow
 from workflows.client import booking_process, start_booking

@@ -12,12 +12,12 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ActivityError
 from temporalio.worker import Replayer
 
-from entrypoints.children import claim
-from entrypoints.embedded import temporal_server
+from entrypoints.devstack.children import claim
+from entrypoints.devstack.servers import temporal_server
 from entrypoints.settings import Settings
 from entrypoints.temporal import WORKFLOWS, worker, workflow_runner
+from tests.process.conftest import HOLD, Stage, concert, opened_stage, payment
 from tests.unit.encryption.keys import NEW
-from tests.workflow.conftest import HOLD, Stage, concert, opened_stage, payment
 from ticketing.booking.commands import PlaceBooking
 from ticketing.errors import DefectError
 from ticketing.ids import BookingId, ClientId, ConcertId

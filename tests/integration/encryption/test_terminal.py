@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr
 from temporalio.client import Client, WorkflowExecution
 
-from entrypoints.embedded import TemporalServer
+from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from tests.provider import Provider
-from tests.terminal import run
+from tests.process.conftest import opened_stage, place
+from tests.support.provider import Provider
+from tests.support.terminal import run
 from tests.unit.encryption.keys import NEW, OLD, ring
-from tests.workflow.conftest import opened_stage, place
 from ticketing.ids import BookingId
 from workflows.client import CLIENT_ID
 from workflows.encryption import data_converter

@@ -26,7 +26,7 @@ from tests.integration.eventstore.races import (
     somebody_waits_for_a_slice,
     until,
 )
-from tests.log import append, command, noted, stream
+from tests.support.log import append, command, noted, stream
 
 VERSION_CHECK = (
     "IF NOT (p_expected = -1 OR (p_expected = -2 AND head > 0) OR p_expected = head) THEN"

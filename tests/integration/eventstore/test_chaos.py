@@ -28,7 +28,7 @@ from tests.integration.eventstore.crowd import (
     write,
 )
 from tests.integration.eventstore.races import appends, at_once, until
-from tests.log import BOOKING, append, stream
+from tests.support.log import BOOKING, append, stream
 
 STREAMS = [stream(number) for number in range(30)]
 SLICES = [Slice(slice) for slice in slices_of(BOOKING)]

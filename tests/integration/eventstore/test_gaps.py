@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from asyncpg.transaction import Transaction
 
-from entrypoints.embedded import Postgres
+from entrypoints.devstack.servers import Postgres
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
 from eventstore.slices import Slice, StreamId, slice_of
@@ -27,7 +27,7 @@ from tests.integration.eventstore.races import (
     somebody_waits_for_a_slice,
     until,
 )
-from tests.log import append, streams_apart, streams_in
+from tests.support.log import append, streams_apart, streams_in
 
 SLICE = Slice(3)
 ONE, OTHER = streams_in(SLICE, 2)

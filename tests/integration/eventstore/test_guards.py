@@ -7,7 +7,7 @@ import pytest
 
 from eventstore.postgres.log import PostgresEventStore
 from tests.integration.eventstore.races import append_in
-from tests.log import append, stream
+from tests.support.log import append, stream
 
 CHANGES = (
     "UPDATE es.event SET version = version",

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from entrypoints.embedded import Postgres
+from entrypoints.devstack.servers import Postgres
 from eventstore.errors import DefectError
 from eventstore.postgres.migrate import migrate
 from tests.conftest import MIGRATIONS

@@ -6,17 +6,17 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from entrypoints.embedded import Postgres
+from entrypoints.devstack.servers import Postgres
 from eventstore.api import Duplicate, NoStream
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
 from eventstore.slices import slice_of
-from tests.integration.dumps import dump, restore
 from tests.integration.eventstore.conftest import Plant
 from tests.integration.eventstore.crowd import EFFECTS, crowd, effects_of, events_in, write
 from tests.integration.eventstore.races import appends, at_once
-from tests.integration.schema import schema_of
-from tests.log import BOOKING, append, command, noted, stream
+from tests.support.dumps import dump, restore
+from tests.support.log import BOOKING, append, command, noted, stream
+from tests.support.schema import schema_of
 
 STREAMS = [stream(number) for number in range(20)]
 SLICE = slice_of(stream())

@@ -12,8 +12,8 @@ from eventstore.consumer import BATCH_MAX
 from eventstore.postgres.checkpoints import LAG, REGISTER, PostgresCheckpointStore
 from eventstore.postgres.log import HEADS, LOAD, READ_SLICES, READ_STREAM, PostgresEventStore
 from eventstore.slices import Slice, slice_of, slices_of
-from tests.integration.plans import EXPLAIN, scans_of
-from tests.log import BOOKING, append, command, stream
+from tests.support.log import BOOKING, append, command, stream
+from tests.support.plans import EXPLAIN, scans_of
 
 EVENTS = 20_000  # enough that reading them all would be the wrong plan
 EXECUTIONS = 7  # from the sixth on the server may plan without looking at the arguments

@@ -7,7 +7,7 @@ from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
 from tests.integration.eventstore.conftest import Plant
-from tests.log import BOOKING, append, stream
+from tests.support.log import BOOKING, append, stream
 
 # booking-1 lives in slice 31 and has two commands: versions 1 to 3, then 4. Each corruption is
 # followed by how some of the findings begin.

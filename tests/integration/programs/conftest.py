@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from temporalio.client import Client
 
-from entrypoints.children import Home, claim
+from entrypoints.devstack.children import Home, claim
 from tests.integration.eventstore.cable import Cable
-from tests.programs import environment
+from tests.support.programs import environment
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from pydantic import PostgresDsn
 
-from entrypoints.children import Home
-from entrypoints.health import ANSWER_WITHIN_SECONDS, Readiness, needs_of
+from entrypoints.devstack.children import Home
+from entrypoints.observability.health import ANSWER_WITHIN_SECONDS, Readiness, needs_of
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
 from tests.integration.eventstore.cable import Cable, Fault
-from tests.programs import CONSUMERS, WORKER, program
+from tests.support.programs import CONSUMERS, WORKER, program
 
 A_PROBERS_PATIENCE_SECONDS = 1.0  # Kubernetes' default
 

@@ -7,18 +7,18 @@ import sys
 import pytest
 from temporalio.client import Client
 
-from entrypoints.answers import BAD_INPUT, DEFECT, UNREACHABLE
-from entrypoints.children import LOOPBACK, Home, child, free_port
+from entrypoints.cli.answers import BAD_INPUT, DEFECT, UNREACHABLE
+from entrypoints.devstack.children import LOOPBACK, Home, child, free_port
 from entrypoints.interrupts import OUT_OF_TIME, SIGNALLED
-from tests.programs import CONSUMERS, WORKER, program, until_told
-from tests.workflow.conftest import place
+from tests.process.conftest import place
+from tests.support.programs import CONSUMERS, WORKER, program, until_told
 from workflows.client import start_booking
 
 STUCK = """
 import asyncio, sys
 from datetime import timedelta
 from entrypoints import interrupts
-from entrypoints.telemetry import configure_logging
+from entrypoints.observability.telemetry import configure_logging
 
 async def main():
     configure_logging()
@@ -52,7 +52,7 @@ async def test_a_worker_that_drains_finishes_its_activity_and_is_alive_but_not_r
     home: Home, finds: dict[str, str], client: Client, task_queue: str
 ) -> None:
     begun = home.directory / "begun"
-    command = ("-m", "tests.recording_worker", str(begun), "2")
+    command = ("-m", "tests.support.recording_worker", str(begun), "2")
     async with program(home, "worker", command, finds) as running:
         await start_booking(client, task_queue, place("b1", "1-1"))
         await until_told(begun, "reserve_seats")
@@ -66,7 +66,7 @@ async def test_a_second_signal_ends_a_worker_in_the_middle_of_its_activity(
     home: Home, finds: dict[str, str], client: Client, task_queue: str
 ) -> None:
     begun = home.directory / "begun"
-    command = ("-m", "tests.recording_worker", str(begun), PATIENT)
+    command = ("-m", "tests.support.recording_worker", str(begun), PATIENT)
     async with program(home, "worker", command, finds) as running:
         await start_booking(client, task_queue, place("b1", "1-1"))
         await until_told(begun, "reserve_seats")

@@ -5,13 +5,13 @@ import sys
 import pytest
 from temporalio.client import Client
 
-from entrypoints.children import LOOPBACK, Home, child, free_port
+from entrypoints.devstack.children import LOOPBACK, Home, child, free_port
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
-from tests.otlp import Span, collecting
-from tests.programs import WORKER, program
-from tests.provider import Provider
-from tests.workflow.conftest import CONCERT, HOLD, PATIENCE, PRICE, concert, place
+from tests.process.conftest import CONCERT, HOLD, PATIENCE, PRICE, concert, place
+from tests.support.otlp import Span, collecting
+from tests.support.programs import WORKER, program
+from tests.support.provider import Provider
 from workflows.client import OrchestratedBookingProcess
 
 BOX_OFFICE = ("-m", "entrypoints.cli")

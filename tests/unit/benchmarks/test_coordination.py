@@ -1,4 +1,4 @@
-from benchmarks.coordination import changes, code_lines, coordination
+from benchmarks.compare.coordination import changes, code_lines, coordination
 
 SOURCE = '''"""A docstring
 of two lines."""

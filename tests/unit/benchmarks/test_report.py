@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import plots, report, verdicts
-from benchmarks.compare import RESULT
-from benchmarks.measure import spread
-from benchmarks.verdicts import Axis
+from benchmarks.compare import plots, report, verdicts
+from benchmarks.compare.__main__ import RESULT
+from benchmarks.compare.measure import spread
+from benchmarks.compare.verdicts import Axis
 
 Result = dict[str, Any]
 

@@ -4,12 +4,12 @@ from random import Random
 
 import pytest
 
-from benchmarks.faults import KINDS
-from benchmarks.measure import LOOKS, OTHER, purpose
-from benchmarks.work import customers
+from benchmarks.compare.faults import KINDS
+from benchmarks.compare.measure import LOOKS, OTHER, purpose
+from benchmarks.compare.work import customers
 from eventstore.postgres import checkpoints, log
 from ticketing.notifications import postgres as notifications
-from ticketing.payments import postgres as notices
+from ticketing.payment_provider import postgres as notices
 from ticketing.reservations import postgres as reservations
 from ticketing.views import postgres as views
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.controls import (
+from tests.support.controls import (
     BOOKING_ID,
     CANCEL,
     CONFIRM,

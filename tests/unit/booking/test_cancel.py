@@ -2,8 +2,8 @@ from typing import Literal
 
 import pytest
 
-from tests.controls import BOOKINGS, CANCEL, CANCELLED, PAYMENT_ID, SETTLED_FREE_BOOKING
-from tests.spec import given
+from tests.support.controls import BOOKINGS, CANCEL, CANCELLED, PAYMENT_ID, SETTLED_FREE_BOOKING
+from tests.support.spec import given
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.rejections import BookingIsAlreadySettled, BookingNotFound
 

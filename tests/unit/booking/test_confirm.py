@@ -2,7 +2,7 @@ from typing import Literal
 
 import pytest
 
-from tests.controls import (
+from tests.support.controls import (
     BOOKINGS,
     CONFIRM,
     CONFIRMED,
@@ -24,7 +24,7 @@ from tests.controls import (
     euros,
     tickets,
 )
-from tests.spec import given
+from tests.support.spec import given
 from ticketing.booking.commands import ConfirmBooking
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.controls import BOOKINGS, DENIED, DENY, PAYMENT_ID, PLACED, SETTLED_FREE_BOOKING
-from tests.spec import given
+from tests.support.controls import BOOKINGS, DENIED, DENY, PAYMENT_ID, PLACED, SETTLED_FREE_BOOKING
+from tests.support.spec import given
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (

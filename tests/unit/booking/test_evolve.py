@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from tests.controls import (
+from tests.support.controls import (
     ADA,
     BOOKINGS,
     CANCELLED,

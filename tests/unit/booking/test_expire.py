@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from tests.controls import (
+from tests.support.controls import (
     BOOKINGS,
     CONFIRMED_FOR_EVER,
     DEADLINE,
@@ -14,7 +14,7 @@ from tests.controls import (
     SECOND,
     SETTLED_FREE_BOOKING,
 )
-from tests.spec import given
+from tests.support.spec import given
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.rejections import (
     BookingIsAlreadySettled,

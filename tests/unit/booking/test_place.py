@@ -1,7 +1,7 @@
 import pytest
 
-from tests.controls import BOOKINGS, MOONLIGHT, NEXT_SEAT, OTHER_SEAT, PLACE, PLACED, SEAT
-from tests.spec import given
+from tests.support.controls import BOOKINGS, MOONLIGHT, NEXT_SEAT, OTHER_SEAT, PLACE, PLACED, SEAT
+from tests.support.spec import given
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.decider import BOOKING, SEATS_PER_BOOKING_MAX
 from ticketing.booking.events import BookingEvent

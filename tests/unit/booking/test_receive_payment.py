@@ -1,6 +1,6 @@
 import pytest
 
-from tests.controls import (
+from tests.support.controls import (
     BOOKINGS,
     DEADLINE,
     OTHER_PAYMENT_ID,
@@ -14,7 +14,7 @@ from tests.controls import (
     TOTAL,
     euros,
 )
-from tests.spec import given
+from tests.support.spec import given
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (

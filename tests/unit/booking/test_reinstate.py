@@ -1,6 +1,6 @@
 import pytest
 
-from tests.controls import (
+from tests.support.controls import (
     BOOKINGS,
     NEXT_SEAT,
     OTHER_PAYMENT_ID,
@@ -20,7 +20,7 @@ from tests.controls import (
     euros,
     tickets,
 )
-from tests.spec import given
+from tests.support.spec import given
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (

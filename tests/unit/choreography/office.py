@@ -13,7 +13,7 @@ from eventstore.api import AppendResult, CommandRef, Expected, Metadata, NewEven
 from eventstore.codec import Codec
 from eventstore.memory import MemoryDoorbell, MemoryEventStore
 from eventstore.slices import StreamId
-from tests.controls import (
+from tests.support.controls import (
     ADA,
     BOOKING_ID,
     FREE,
@@ -44,8 +44,8 @@ from ticketing.notifications.memory import MemoryNotifier
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
 from ticketing.payment.state import Payment
-from ticketing.payments.api import CaptureRequest, ProviderPayment
-from ticketing.payments.memory import MemoryProvider
+from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
+from ticketing.payment_provider.memory import MemoryProvider
 from ticketing.process import LatePayment, ProcessTerms
 from ticketing.reservations.api import (
     Concert,

@@ -8,7 +8,7 @@ import pytest
 from choreography.client import ChoreographedBookingProcess
 from eventstore.api import Metadata
 from eventstore.memory import MemoryDoorbell
-from tests.controls import BOOKING_ID, PLACE
+from tests.support.controls import BOOKING_ID, PLACE
 from tests.unit.choreography.office import Office
 from ticketing.booking.commands import BookingCommand
 from ticketing.process import NoAnswerError

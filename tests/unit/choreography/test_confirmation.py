@@ -4,7 +4,7 @@ import pytest
 
 from choreography.booking_confirmation import ATTEMPT, deny_unconfirmed
 from choreography.seat_release import release_seats
-from tests.controls import BOOKING_ID, CANCEL, MOONLIGHT, PRICE, SEATS, tickets
+from tests.support.controls import BOOKING_ID, CANCEL, MOONLIGHT, PRICE, SEATS, tickets
 from tests.unit.choreography.office import BENS, GRATIS, HOLD, OPEN_END, Office
 from ticketing.booking.events import BookingCancelled, BookingDenied
 from ticketing.ids import ConcertId

@@ -7,7 +7,15 @@ import pytest
 from choreography.booking_confirmation import ATTEMPT
 from choreography.refund import make_refund
 from choreography.seat_release import release_seats
-from tests.controls import BOOKING_ID, CANCEL, CANCELLED, MOONLIGHT, PAYMENT_ID, PLACED, SEATS
+from tests.support.controls import (
+    BOOKING_ID,
+    CANCEL,
+    CANCELLED,
+    MOONLIGHT,
+    PAYMENT_ID,
+    PLACED,
+    SEATS,
+)
 from tests.unit.choreography.office import BENS, Death, Office, die, open_office
 from ticketing.process import UNKNOWN_BOOKING_PATIENCE
 

@@ -8,7 +8,7 @@ import pytest
 
 from choreography import booking_expiration
 from choreography.booking_expiration import AT_ONCE, every, expire, sweep
-from tests.controls import BOOKING_ID
+from tests.support.controls import BOOKING_ID
 from tests.unit.choreography.office import HOLD, OPEN_END, Office
 
 SECOND = timedelta(seconds=1)

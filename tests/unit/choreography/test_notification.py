@@ -4,7 +4,7 @@ import pytest
 
 from choreography.notification import remind, tell_of_booking, tell_of_refund
 from choreography.refund import make_refund
-from tests.controls import (
+from tests.support.controls import (
     ADA,
     BOOKING_ID,
     CANCEL,

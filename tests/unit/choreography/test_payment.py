@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.controls import (
+from tests.support.controls import (
     BOOKING_ID,
     CANCEL,
     DENY,

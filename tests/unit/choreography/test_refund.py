@@ -3,7 +3,7 @@
 import pytest
 
 from choreography.refund import make_refund
-from tests.controls import PAYMENT_ID
+from tests.support.controls import PAYMENT_ID
 from tests.unit.choreography.office import Office
 from ticketing.process import UNKNOWN_BOOKING_PATIENCE
 

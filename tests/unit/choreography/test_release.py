@@ -3,7 +3,7 @@
 import pytest
 
 from choreography.seat_release import release_seats
-from tests.controls import (
+from tests.support.controls import (
     BOOKING_ID,
     CANCELLED,
     CONFIRMED,

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from tests.controls import (
+from tests.support.controls import (
     ADA,
     BOOKING_ID,
     DEADLINE,

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.controls import APPLIED, APPLY, BOOKING_ID, PAYMENTS, RECEIVED
-from tests.spec import given
+from tests.support.controls import APPLIED, APPLY, BOOKING_ID, PAYMENTS, RECEIVED
+from tests.support.spec import given
 from ticketing.ids import BookingId
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent

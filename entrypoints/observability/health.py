@@ -1,0 +1,116 @@
+"""What others ask a process of ours: /live, /ready and /metrics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from temporalio.client import Client
+
+from entrypoints.http.server import serving
+from entrypoints.observability.metrics import Metrics
+from entrypoints.settings import Settings
+from entrypoints.wiring import BoxOffice
+from eventstore.slices import Category
+from ticketing.metrics.api import Samples
+
+ANSWER_WITHIN_SECONDS = 0.8  # a prober's own patience is 1 s by default (Kubernetes)
+ASKED_FOR_SECONDS = 1.0  # an answer is as good as new: probes cost little, however many come
+
+Ask = Callable[[], Awaitable[object]]
+
+
+class Readiness:
+    """Whether a process can work: it is not draining, and reaches the servers that it needs."""
+
+    def __init__(self, drain: asyncio.Event, needs: Mapping[str, Ask]) -> None:
+        self._drain = drain
+        self._needs = needs
+        self._troubles: dict[str, str | None] = {}
+        self._asked_until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def troubles(self) -> Mapping[str, str]:
+        """What keeps it from its work: nothing, if it is ready."""
+        needs = {need: why for need, why in (await self.needs()).items() if why is not None}
+        return needs | ({"process": "draining"} if self._drain.is_set() else {})
+
+    async def needs(self) -> Mapping[str, str | None]:
+        """Each server that it needs, and what is wrong with it; not older than a second."""
+        time = asyncio.get_running_loop().time
+        async with self._lock:
+            if time() >= self._asked_until:
+                async with asyncio.TaskGroup() as group:
+                    asked = {
+                        need: group.create_task(_trouble(ask)) for need, ask in self._needs.items()
+                    }
+                self._troubles = {need: task.result() for need, task in asked.items()}
+                self._asked_until = time() + ASKED_FOR_SECONDS
+        return self._troubles
+
+
+def needs_of(parts: BoxOffice, client: Client | None) -> dict[str, Ask]:
+    """The servers of a process: Temporal only with a client."""
+    needs: dict[str, Ask] = {"postgres": lambda: parts.store.heads(Category("payment"))}
+    if client is not None:
+        needs["temporal"] = client.service_client.check_health
+    return needs
+
+
+def routes(
+    readiness: Readiness, metrics: Metrics, measure: Callable[[], Awaitable[Samples]] | None = None
+) -> APIRouter:
+    """The three routes. Only with `measure` are the measures of the database shown."""
+    router = APIRouter()
+
+    @router.get("/live")
+    async def live() -> Response:
+        return Response()  # so the loop ticks
+
+    @router.get("/ready")
+    async def ready() -> JSONResponse:
+        troubles = await readiness.troubles()
+        return JSONResponse({"ready": not troubles, "troubles": troubles}, 503 if troubles else 200)
+
+    @router.get("/metrics")
+    async def show_metrics() -> Response:
+        up = {need: why is None for need, why in (await readiness.needs()).items()}
+        metrics.show_dependencies(up)
+        if measure and up["postgres"]:
+            await metrics.measure(measure)
+        else:
+            metrics.forget()  # a number that is not true any more misleads
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+@asynccontextmanager
+async def health(settings: Settings, router: APIRouter) -> AsyncIterator[None]:
+    """Serves the routes at `BOX_OFFICE_HEALTH_ADDRESS`, if there is one.
+
+    Raises:
+        CommandFailed: nobody can listen there.
+    """
+    if not settings.health_address:
+        yield
+        return
+    application = FastAPI(openapi_url=None)
+    application.include_router(router)
+    host, _, port = settings.health_address.rpartition(":")
+    async with serving(application, host=host.strip("[]"), port=int(port)):
+        yield
+
+
+async def _trouble(ask: Ask) -> str | None:
+    """Without `asyncio.timeout`, which waits for the driver to tell a silent server: 5 s."""
+    asking = asyncio.ensure_future(ask())
+    answered, _ = await asyncio.wait({asking}, timeout=ANSWER_WITHIN_SECONDS)
+    if not answered:
+        asking.cancel()
+        asking.add_done_callback(lambda late: late.cancelled() or late.exception())
+        return f"no answer within {ANSWER_WITHIN_SECONDS} s"
+    error = asking.exception()  # whatever it is, the process cannot work
+    return type(error).__name__ if error else None

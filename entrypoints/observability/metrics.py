@@ -1,0 +1,87 @@
+"""What Prometheus reads of a process of ours, in a registry of its own.
+
+Counters are the process's. Measures are of the whole database: where several processes show them
+they show the same, so a query takes the maximum (docs/decisions/0010).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from ticketing.metrics.api import Samples
+
+PREFIX = "box_office_"
+MEASURED_FOR_SECONDS = 5.0  # Prometheus comes every 15 s
+MEASURING_SHARE = 0.05  # of the time, at most, however long it takes on a large database
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a library without types
+
+_log = structlog.get_logger()
+
+
+class Metrics(Collector):
+    """Everything that a process shows; `appends` are the outcomes that an append may have."""
+
+    def __init__(self, appends: Iterable[str]) -> None:
+        self.registry = CollectorRegistry()
+        self._appends = Counter(
+            f"{PREFIX}appends",
+            "Commands that this process brought to the log, by what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in appends:
+            self._appends.labels(outcome)  # shown as 0 until the first: a rate needs both
+        self._dependencies = Gauge(
+            f"{PREFIX}dependency_up",
+            "Whether this process reaches a server that it needs.",
+            ["dependency"],
+            registry=self.registry,
+        )
+        self._samples: Samples = {}
+        self._next_at = 0.0
+        self._lock = asyncio.Lock()
+        self.registry.register(self)
+
+    def count_append(self, outcome: str) -> None:
+        self._appends.labels(outcome).inc()
+
+    def show_dependencies(self, up: Mapping[str, bool]) -> None:
+        for dependency, is_up in up.items():
+            self._dependencies.labels(dependency).set(is_up)
+
+    async def measure(self, measure: Callable[[], Awaitable[Samples]]) -> None:
+        """Measure again, unless it was done a moment ago. Nothing is shown after a failure."""
+        time = asyncio.get_running_loop().time
+        async with self._lock:
+            begun = time()
+            if begun < self._next_at:
+                return
+            try:
+                self._samples = await measure()
+            except Exception as error:  # the counters are shown all the same
+                self._samples = {}
+                _log.warning("not measured", error=repr(error))
+            ended = time()
+            self._next_at = ended + max(MEASURED_FOR_SECONDS, (ended - begun) / MEASURING_SHARE)
+
+    def forget(self) -> None:
+        """Show no measures until they are measured again."""
+        self._samples, self._next_at = {}, 0.0
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """For the registry."""
+        for each, samples in self._samples.items():
+            family = GaugeMetricFamily(PREFIX + each.name, each.help, labels=each.labels)
+            for sample in samples:
+                family.add_metric(sample.labels, sample.value)
+            yield family
+
+    def text(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,48 @@
+"""What answers by HTTP."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from entrypoints.cli.answers import bad_input
+from entrypoints.http.server import serving
+from entrypoints.interrupts import draining
+from entrypoints.observability.health import Readiness, needs_of, routes
+from entrypoints.settings import Settings
+from entrypoints.webhooks.routes import router
+from entrypoints.wiring import BoxOffice, box_office, payment_notices
+
+SECRET_BYTES_MIN = 16  # fewer can be guessed from one signed notice
+
+
+def app(settings: Settings, parts: BoxOffice, drain: asyncio.Event) -> FastAPI:
+    """The application; its caller holds the parts open while it serves, and says when it drains.
+
+    Raises:
+        CommandFailed: a secret is missing or short, so anybody could be the provider.
+    """
+    secrets = [each.get_secret_value().encode() for each in settings.webhook_secrets]
+    if not secrets or min(map(len, secrets)) < SECRET_BYTES_MIN:
+        bad_input(
+            "BOX_OFFICE_WEBHOOK_SECRETS",
+            f"secrets shared with the provider, each of {SECRET_BYTES_MIN} bytes or more",
+        )
+    application = FastAPI(openapi_url=None)
+    application.include_router(router(payment_notices(parts), secrets, _now))
+    application.include_router(routes(Readiness(drain, needs_of(parts, None)), parts.metrics))
+    return application
+
+
+async def serve(settings: Settings, *, host: str, port: int) -> None:
+    """Receives the provider's notices at `/webhooks/payments` until SIGTERM or Ctrl-C."""
+    async with (
+        draining() as drain,
+        box_office(settings) as parts,
+        serving(app(settings, parts, drain), host=host, port=port),
+    ):
+        await drain.wait()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  compared with the provider's clock, not the database's

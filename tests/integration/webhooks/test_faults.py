@@ -1,0 +1,163 @@
+"""A 2xx means stored, with the effect; anything else means that nothing was: H46."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import cast
+
+import asyncpg
+import pytest
+
+from entrypoints.devstack.servers import Postgres
+from entrypoints.settings import Settings
+from entrypoints.webhooks import routes
+from entrypoints.webhooks.app import app
+from entrypoints.wiring import BoxOffice, payment_notices
+from eventstore.postgres.doorbell import PostgresDoorbell
+from eventstore.slices import Slice, StreamId, slice_of
+from tests.integration.webhooks.provider import Door, all_tables, logged, notice, serving, stored
+from ticketing.payment_provider.notices import Notice
+from ticketing.payment_provider.postgres import PostgresNoticeInbox
+
+CAPTURED = ("n1", "payment.captured")
+RECEIVED = ("payment-bank-7", "PaymentReceived")
+
+# Its owner may kill backends, the owner of the log may not. The sleep is where the signal is seen.
+KILL_THE_APPEND = """
+CREATE FUNCTION public.kill_backend() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $fn$
+BEGIN
+  PERFORM pg_terminate_backend(pg_backend_pid());
+  PERFORM pg_sleep(10);
+  RETURN NEW;
+END $fn$;
+CREATE TRIGGER kill_backend BEFORE INSERT ON es.event
+  FOR EACH ROW EXECUTE FUNCTION public.kill_backend();
+"""
+SPARE_THE_APPEND = "DROP TRIGGER kill_backend ON es.event"
+
+KILL_ALL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+ WHERE datname = $1 AND pid <> pg_backend_pid()
+"""
+
+
+class AutocommitInbox(PostgresNoticeInbox):
+    """Deduplicates in a transaction of its own, as it must not be done."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._pool.acquire() as connection:
+            yield cast(asyncpg.Connection, connection)
+
+
+class LosesTheCommitReply(PostgresNoticeInbox):
+    """Commits, and does not learn of it, once."""
+
+    lost = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        async with super().transaction() as tx:
+            yield tx
+        if not self.lost:
+            self.lost = True
+            raise ConnectionResetError
+
+
+@contextmanager
+def wired(inbox: PostgresNoticeInbox) -> Iterator[None]:
+    """The wiring's receivers get this inbox."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("entrypoints.wiring.PostgresNoticeInbox", lambda pool: inbox)
+        yield
+
+
+async def test_h46_a_crash_between_notice_and_effect_leaves_neither(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    before = await all_tables(pool)
+    await pool.execute(KILL_THE_APPEND)
+    assert await door.post(notice()) == (503, "unavailable")
+    assert await all_tables(pool) == before
+    await pool.execute(SPARE_THE_APPEND)
+    assert await door.post(notice()) == (200, "stored")
+    assert await stored(pool) == [CAPTURED]
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_control_in_two_transactions_that_crash_loses_the_payment(
+    settings: Settings, parts: BoxOffice, pool: asyncpg.Pool
+) -> None:
+    with wired(AutocommitInbox(pool)):
+        application = app(settings, parts, asyncio.Event())
+    async with serving(application) as door:
+        await pool.execute(KILL_THE_APPEND)
+        assert await door.post(notice()) == (503, "unavailable")
+        await pool.execute(SPARE_THE_APPEND)
+        assert await door.post(notice()) == (200, "known")
+    assert await stored(pool) == [CAPTURED]
+    assert await logged(pool) == []
+
+
+async def test_h46_after_a_lost_commit_reply_the_repeat_finds_both(
+    settings: Settings, parts: BoxOffice, pool: asyncpg.Pool
+) -> None:
+    with wired(LosesTheCommitReply(pool)):
+        application = app(settings, parts, asyncio.Event())
+    async with serving(application) as door:
+        assert await door.post(notice()) == (503, "unavailable")
+        assert await door.post(notice()) == (200, "known")
+    assert await stored(pool) == [CAPTURED]
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_while_the_database_is_down_the_provider_is_asked_to_repeat(
+    door: Door, postgres: Postgres, database: str
+) -> None:
+    name = database.rpartition("/")[2].partition("?")[0]
+    assert await door.get("/ready") == 200
+    server = await asyncpg.connect(postgres.url("postgres"))
+    try:
+        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+        await server.execute(KILL_ALL, name)
+        assert await door.post(notice()) == (503, "unavailable")
+        await door.until("/ready", 503)
+        assert await door.get("/live") == 200
+        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+    finally:
+        await server.close()
+    assert await door.post(notice()) == (200, "stored")
+    await door.until("/ready", 200)
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for_for_ever(
+    door: Door, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "STORE_TIMEOUT", routes.STORE_TIMEOUT / 50)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE payments.notice")
+        assert await door.post(notice()) == (503, "unavailable")
+    assert await door.post(notice()) == (200, "stored")
+
+
+class _Rung(list[Slice]):
+    def ring(self, slice: Slice) -> None:
+        self.append(slice)
+
+
+async def test_the_doorbell_rings_after_the_commit(parts: BoxOffice, pool: asyncpg.Pool) -> None:
+    rung, rung_before_commit = _Rung(), _Rung()
+
+    class Watched(PostgresNoticeInbox):
+        @asynccontextmanager
+        async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+            async with super().transaction() as tx:
+                yield tx
+                rung_before_commit.extend(rung)
+
+    with wired(Watched(pool)):
+        receiver = payment_notices(replace(parts, doorbell=cast(PostgresDoorbell, rung)))
+    await receiver.receive(Notice.model_validate_json(notice()))
+    assert rung_before_commit == []
+    assert rung == [slice_of(StreamId("payment-bank-7"))]

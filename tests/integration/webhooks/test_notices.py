@@ -1,0 +1,173 @@
+"""Each notice has its effect once, in whatever order and however often it comes: H44, H45."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+from temporalio.testing import ActivityEnvironment
+
+from activities.payments import PaymentAccepted, PaymentActivities
+from entrypoints.cli.answers import CommandFailed
+from entrypoints.settings import Settings
+from entrypoints.webhooks.app import app
+from entrypoints.wiring import BoxOffice
+from tests.integration.webhooks.provider import (
+    OLD_SECRET,
+    PAYMENT,
+    SECRET,
+    Door,
+    logged,
+    notice,
+    now_seconds,
+    serving,
+    signature,
+    stored,
+    v1,
+)
+from ticketing.payment.commands import ReceivePayment
+
+CAPTURED = ("n1", "payment.captured")
+RECEIVED = ("payment-bank-7", "PaymentReceived")
+
+
+async def test_h44_a_repeated_notice_is_accepted_and_has_one_effect(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    assert await door.post(notice()) == (200, "stored")
+    assert await door.post(notice()) == (200, "known")
+    assert await stored(pool) == [CAPTURED]
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_of_twenty_at_once_one_has_the_effect(door: Door, pool: asyncpg.Pool) -> None:
+    async with asyncio.TaskGroup() as group:
+        posts = [group.create_task(door.post(notice())) for _ in range(20)]
+    assert sorted(post.result() for post in posts) == [(200, "known")] * 19 + [(200, "stored")]
+    assert await stored(pool) == [CAPTURED]
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_control_without_its_key_a_repeated_notice_is_stored_twice(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    await pool.execute("ALTER TABLE payments.notice DROP CONSTRAINT notice_key")
+    for _ in range(2):
+        assert await door.post(notice()) == (200, "stored")
+    assert await stored(pool) == [CAPTURED, CAPTURED]
+    assert await logged(pool) == [RECEIVED]  # the payment has a key of its own
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        ("payment.refunded", "payment.charged_back", "payment.captured"),
+        ("payment.captured", "payment.charged_back", "payment.refunded"),
+    ],
+)
+async def test_h45_the_order_of_notices_does_not_matter(
+    door: Door, pool: asyncpg.Pool, types: tuple[str, ...]
+) -> None:
+    bodies = [notice(type, type, refund_ref="r7") for type in types]
+    for body in (*bodies, *bodies):
+        assert (await door.post(body))[0] == 200
+    assert await stored(pool) == [(type, type) for type in sorted(types)]
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_h21_money_that_left_without_us_is_kept_and_frees_no_seats(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    assert await door.post(notice()) == (200, "stored")
+    assert await door.post(notice("n2", "payment.charged_back")) == (200, "stored")
+    assert await stored(pool) == [CAPTURED, ("n2", "payment.charged_back")]
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_a_notice_of_a_type_that_is_new_to_us_is_kept(door: Door, pool: asyncpg.Pool) -> None:
+    assert await door.post(notice(type="payment.disputed")) == (200, "stored")
+    content = await pool.fetchval("SELECT content FROM payments.notice")
+    assert json.loads(content) == json.loads(notice(type="payment.disputed"))
+    assert await logged(pool) == []
+
+
+async def test_the_notice_and_the_process_give_one_command(
+    door: Door, parts: BoxOffice, pool: asyncpg.Pool
+) -> None:
+    await door.post(notice())
+    environment = ActivityEnvironment()
+    environment.info = replace(
+        environment.info, workflow_id="payment-bank-7", activity_type="receive_payment"
+    )
+    command = {key: value for key, value in PAYMENT.items() if key != "refund_ref"}
+    answer = await environment.run(
+        PaymentActivities(parts.payments).receive_payment, ReceivePayment.model_validate(command)
+    )
+    assert answer == PaymentAccepted(status="received")
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_the_log_says_which_notice_it_was_and_the_starter_starts_a_process(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    await door.post(notice())
+    metadata = json.loads(await pool.fetchval("SELECT metadata FROM es.event"))
+    assert metadata == {"via": "notice n1"}  # "process" would say that one runs already
+
+
+async def test_a_notice_with_other_content_under_a_known_id_is_refused(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    assert await door.post(notice()) == (200, "stored")
+    assert await door.post(notice(payer="Eve")) == (409, "notice_differs")
+    assert await stored(pool) == [CAPTURED]
+
+
+async def test_a_known_payment_told_differently_is_refused_and_not_kept(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    assert await door.post(notice()) == (200, "stored")
+    assert await door.post(notice("n2")) == (200, "stored")
+    assert await door.post(notice("n3", payer="Eve")) == (409, "payment_differs")
+    assert await stored(pool) == [CAPTURED, ("n2", "payment.captured")]
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_of_a_payment_told_differently_at_once_one_tale_is_kept(
+    door: Door, pool: asyncpg.Pool
+) -> None:
+    tales = [notice(f"n{number}", payer=f"payer {number}") for number in range(8)]
+    async with asyncio.TaskGroup() as group:
+        posts = [group.create_task(door.post(tale)) for tale in tales]
+    replies = sorted(post.result() for post in posts)
+    assert replies == [(200, "stored")] + [(409, "payment_differs")] * 7
+    assert len(await stored(pool)) == 1
+    assert await logged(pool) == [RECEIVED]
+
+
+async def test_secrets_change_without_losing_a_notice(door: Door) -> None:
+    by_old = notice("n1")
+    assert await door.post(by_old, signature(by_old, secret=OLD_SECRET)) == (200, "stored")
+    by_both, at = notice("n2"), now_seconds()
+    header = f"t={at},v1={v1(by_both, at, 'a secret that comes next')},v1={v1(by_both, at)}"
+    assert await door.post(by_both, header) == (200, "stored")
+
+
+async def test_a_secret_that_was_taken_out_is_refused(settings: Settings, parts: BoxOffice) -> None:
+    rotated = settings.model_copy(update={"webhook_secrets": (SecretStr(SECRET),)})
+    async with serving(app(rotated, parts, asyncio.Event())) as door:
+        old = signature(notice(), secret=OLD_SECRET)
+        assert await door.post(notice(), old) == (400, "signature_wrong")
+        assert await door.post(notice()) == (200, "stored")
+
+
+@pytest.mark.parametrize("secrets", ["", "short", f"{SECRET},short"])
+async def test_nobody_listens_without_a_good_secret(
+    parts: BoxOffice, monkeypatch: pytest.MonkeyPatch, secrets: str
+) -> None:
+    monkeypatch.setenv("BOX_OFFICE_WEBHOOK_SECRETS", secrets)
+    with pytest.raises(CommandFailed, match="BOX_OFFICE_WEBHOOK_SECRETS") as failed:
+        app(Settings(), parts, asyncio.Event())
+    assert "short" not in str(failed.value)

@@ -1,0 +1,104 @@
+"""What a booking costs on the server: Actions by its own meter, and events of its history."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.request import urlopen
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper
+
+from entrypoints.devstack.servers import TemporalServer
+from tests.process.conftest import HOLD, Stage, payment, place
+from tests.support.clock import Clock
+from ticketing.ids import BookingId
+from workflows.client import booking_process
+
+SETTLED_METER = 3.0  # seconds that the meter lags behind, at most
+
+
+def actions(temporal: TemporalServer, namespace: str) -> Iterator[int]:
+    """The server's count for the namespace, without the clock skips of tests."""
+    label = namespace.replace("-", "_")  # as Prometheus wants it
+    url = f"http://127.0.0.1:{temporal.metrics_port}/metrics"
+    with urlopen(url) as answer:
+        lines = answer.read().decode().splitlines()
+    for line in lines:
+        ours = line.startswith("action{") and f'namespace="{label}"' in line
+        if ours and "UpdateWorkflowExecutionOptions" not in line:
+            yield int(float(line.rsplit(" ", 1)[1]))
+
+
+async def settled_actions(temporal: TemporalServer, namespace: str) -> int:
+    """The count once it has stood still for as long as the meter lags."""
+    loop = asyncio.get_running_loop()
+    count, since = -1, loop.time()
+    while loop.time() - since < SETTLED_METER:
+        now = sum(await asyncio.to_thread(lambda: list(actions(temporal, namespace))))
+        if now != count:
+            count, since = now, loop.time()
+    return count
+
+
+async def events(client: Client, booking_id: str) -> int:
+    return len((await booking_process(client, BookingId(booking_id)).fetch_history()).events)
+
+
+async def test_a_denied_booking_keeps_its_budget(
+    running: Stage, client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = place("taken", "1-1")
+    await running.parts.reservations.reserve(
+        request.booking_id, 1, request.concert_id, request.seats
+    )
+
+    assert (await running.process.place(place("b1", "1-1"))).status == "denied"
+
+    used = await settled_actions(temporal, client.namespace), await events(client, "b1")
+    with capsys.disabled():
+        print(f"\ndenied: {used[0]} Actions of 5, {used[1]} events of 22")
+    assert 0 < used[0] <= 5
+    assert used[1] <= 22
+
+
+async def test_a_settled_booking_and_its_payment_keep_their_budget(
+    running: Stage, client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await running.process.place(place("b1", "1-1"))
+
+    assert (await running.process.pay(payment("b1"))).status == "applied"
+
+    assert (await booking_process(client, BookingId("b1")).result()).status == "settled"
+    paid = (await client.get_workflow_handle("payment-p1").fetch_history()).events
+    used = (
+        await settled_actions(temporal, client.namespace),
+        await events(client, "b1") + len(paid),
+    )
+    with capsys.disabled():
+        print(f"\nsettled: {used[0]} Actions of 9, {used[1]} events of 45")
+    assert 0 < used[0] <= 9
+    assert used[1] <= 45
+
+
+async def test_a_booking_that_expires_after_a_reminder_keeps_its_budget(
+    running: Stage,
+    client: Client,
+    temporal: TemporalServer,
+    env: TimeSkipper,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await running.process.place(place("b1", "1-1"))
+    await clock.advance(HOLD)
+    handle = booking_process(client, BookingId("b1"))
+
+    await env.fast_forward(handle, HOLD - timedelta(minutes=30))
+    await env.fast_forward(handle, timedelta(hours=1))
+
+    assert (await handle.result()).status == "expired"
+    used = await settled_actions(temporal, client.namespace), await events(client, "b1")
+    with capsys.disabled():
+        print(f"\nexpired: {used[0]} Actions of 11, {used[1]} events of 45")
+    assert 0 < used[0] <= 11
+    assert used[1] <= 45

@@ -1,0 +1,61 @@
+"""SIGTERM takes a worker away without repeating what it had begun."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from entrypoints.devstack.children import claim
+from tests.process.conftest import Stage, place
+from tests.support.programs import environment, program, until_told
+from ticketing.process import Decision
+
+BOOKINGS, BEGUN = 50, 5
+STEP_SECONDS = 1.0  # of a reservation: the signal comes in the middle of some
+ROWS, SEATS = 3, 10  # of the concert: some seats are wanted twice
+NO_GRACE = "0"
+
+Ended = tuple[list[Decision], Counter[str], int | None]
+
+
+async def replaced_amid_50_bookings(
+    stage: Stage, client: Client, directory: Path, *grace: str
+) -> Ended:
+    """The decisions, how often each step of each booking was begun, and the first's exit code."""
+    begun = directory / "begun"
+    command = ("-m", "tests.support.recording_worker", str(begun), str(STEP_SECONDS))
+    finds = environment(str(stage.settings.database_url), client, stage.settings.task_queue)
+    wanted = [place(f"b{n}", f"{n % ROWS + 1}-{n % SEATS + 1}") for n in range(BOOKINGS)]
+    async with claim(directory) as home:
+        placing = [asyncio.create_task(stage.process.place(each)) for each in wanted]
+        async with program(home, "first", (*command, *grace), finds) as first:
+            await until_told(begun, "reserve_seats", BEGUN)
+            first.child.process.terminate()
+            code = await first.child.wait()
+        assert not all(each.done() for each in placing), "nothing is left for the second"
+        async with program(home, "second", command, finds):
+            decisions = await asyncio.gather(*placing)
+    return decisions, Counter(begun.read_text().splitlines()), code
+
+
+@pytest.mark.timeout(120)
+async def test_sigterm_amid_50_bookings_repeats_no_step_that_was_begun(
+    stage: Stage, client: Client, tmp_path: Path
+) -> None:
+    decisions, begun, code = await replaced_amid_50_bookings(stage, client, tmp_path)
+    assert code == 0
+    assert {each.status for each in decisions} <= {"confirmed", "denied"}
+    assert len(decisions) == BOOKINGS
+    assert {step: times for step, times in begun.items() if times > 1} == {}
+    assert sum("reserve_seats" in step for step in begun) == BOOKINGS
+
+
+@pytest.mark.timeout(120)
+async def test_control_without_grace_steps_that_were_begun_are_repeated(
+    stage: Stage, client: Client, tmp_path: Path
+) -> None:
+    decisions, begun, _ = await replaced_amid_50_bookings(stage, client, tmp_path, NO_GRACE)
+    assert len(decisions) == BOOKINGS
+    assert max(begun.values()) > 1

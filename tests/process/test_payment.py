@@ -1,0 +1,167 @@
+"""The payment process where Temporal matters: what both twins share is in tests/scenarios."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import TimeSkipper
+
+from entrypoints.devstack.children import LOOPBACK, claim, free_port
+from entrypoints.temporal import worker
+from entrypoints.wiring import open_payments
+from tests.process.conftest import CONCERT, PRICE, Stage, place
+from tests.process.test_confirmation import until_it_waits
+from tests.process.test_killed_worker import worker_process
+from tests.process.test_web_ui import details
+from tests.support.gates import gated
+from tests.support.provider import Provider
+from ticketing.booking.commands import CancelBooking
+from ticketing.ids import BookingId, PaymentId
+from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRefund
+from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
+from ticketing.payment_provider.sandbox import SandboxProvider
+from ticketing.process import PaymentOutcome
+from ticketing.verification.postgres import verify_business
+from workflows.client import start_payment
+from workflows.payment import PaymentWorkflow
+
+CANCEL = CancelBooking(booking_id=BookingId("b1"), reason="ill", cancelled_by="client")
+LEFT_BEHIND: tuple[tuple[PaymentCommand, ...], ...] = (
+    (),
+    (RequestRefund(payment_id=PaymentId("p2"), reason="amount_mismatch"),),
+)
+
+
+@pytest.fixture
+async def paid(stage: Stage, provider: Provider) -> AsyncIterator[Stage]:
+    """The stage with a real provider."""
+    async with aiohttp.ClientSession() as session:
+        parts = replace(stage.parts, provider=SandboxProvider(provider.url, session))
+        yield replace(stage, parts=parts)
+
+
+async def captured(stage: Stage, booking_id: str, payment_id: str = "p1") -> ReceivePayment:
+    answer = await stage.parts.provider.capture(
+        CaptureRequest(
+            payment_id=PaymentId(payment_id),
+            booking_id=BookingId(booking_id),
+            payer="ann",
+            amount=PRICE,
+        )
+    )
+    assert isinstance(answer, ProviderPayment)
+    return answer.received()
+
+
+async def test_h15_a_payment_that_overtakes_a_denial_goes_back(paid: Stage, client: Client) -> None:
+    await paid.parts.reservations.reserve(
+        BookingId("other"), 1, CONCERT, place("other", "1-1").seats
+    )
+    money = await captured(paid, "b1")
+    async with gated(paid, client, before="reserve") as gate:
+        placing = asyncio.create_task(paid.process.place(place("b1", "1-1")))
+        await gate.reached.wait()
+        paying = await start_payment(client, paid.settings.task_queue, money)
+        await until_it_waits(paying)
+
+        gate.opened.set()
+
+        assert (await placing).status == "denied"
+        outcome = await paying.result()
+    assert (outcome.status, outcome.refund_reason) == ("refunded", "booking_denied")
+
+
+async def test_money_cannot_be_cancelled(paid: Stage, client: Client, env: TimeSkipper) -> None:
+    money = await captured(paid, "nobody")
+    async with worker(client, paid.settings, paid.parts):
+        paying = await start_payment(client, paid.settings.task_queue, money)
+        await until_it_waits(paying)
+        await paying.cancel()
+        await env.fast_forward(paying, timedelta(minutes=1))
+
+        assert (await paying.result()).refund_reason == "unknown_booking"
+
+
+async def test_h20_a_refund_that_fails_shows_its_attempts_in_the_web_ui(
+    paid: Stage, client: Client, provider: Provider
+) -> None:
+    await paid.execute(place("b1", "1-1"))
+    await paid.execute(CANCEL)
+    await provider.plan({"operation": "refund", "fault": "refuse", "times": None})
+    async with worker(client, paid.settings, paid.parts):
+        paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
+        refund = await failed_twice(paying)
+        assert "refused for now to refund payment p1" in refund.last_failure.message
+        expected = "Waits for **the provider to refund 5.00 EUR (booking_cancelled)** for as long"
+        assert (await details(paying)).startswith(expected)
+
+        await provider.plan()  # it is back
+
+        assert (await paying.result()).refund_reason == "booking_cancelled"
+        assert await details(paying) == "Ended: **refunded**: `booking_cancelled`"
+
+
+async def test_h20_a_refund_that_fails_is_counted_by_the_workers_metrics(
+    paid: Stage, client: Client, provider: Provider, tmp_path: Path
+) -> None:
+    await paid.execute(place("b1", "1-1"))
+    await paid.execute(CANCEL)
+    await provider.plan({"operation": "refund", "fault": "refuse", "times": None})
+    address = f"{LOOPBACK}:{free_port()}"
+    changes = {"BOX_OFFICE_METRICS_ADDRESS": address, "BOX_OFFICE_PROVIDER_URL": provider.url}
+    async with claim(tmp_path) as home, worker_process(home, paid, client, **changes):
+        paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
+        await failed_twice(paying)
+        assert await counted(f"http://{address}/metrics", "refund_attempts_failed_total") >= 2
+
+        await provider.plan()  # it is back
+
+        assert (await paying.result()).status == "refunded"
+
+
+async def test_payments_whose_processes_are_lost_get_new_ones(
+    paid: Stage, client: Client, provider: Provider
+) -> None:
+    """As `box-office restart-processes` does: one was only received, one is being refunded."""
+    await paid.execute(place("b1", "1-1"))
+    await paid.execute(CANCEL)
+    for number, commands in enumerate(LEFT_BEHIND, start=1):
+        money = await captured(paid, "b1", f"p{number}")
+        for command in (money, *commands):
+            await paid.parts.payments.execute(command, command_id=uuid4(), metadata={})
+
+    async with worker(client, paid.settings, paid.parts):
+        lost = await open_payments(paid.parts)
+        assert [each.payment_id for each in lost] == ["p1", "p2"]
+        outcomes = [
+            await (await start_payment(client, paid.settings.task_queue, each, again=True)).result()
+            for each in lost
+        ]
+
+    assert [each.refund_reason for each in outcomes] == ["booking_cancelled", "amount_mismatch"]
+    assert [await provider.effects("refund", each) for each in ("p1", "p2")] == [1, 1]
+    assert await verify_business(paid.parts.pool) == ()
+
+
+async def counted(url: str, name: str) -> float:
+    """The sum of a counter, as Prometheus reads it."""
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(float(each.rpartition(" ")[2]) for each in lines if each.startswith(f"{name}{{"))
+
+
+async def failed_twice(
+    paying: WorkflowHandle[PaymentWorkflow, PaymentOutcome],
+) -> PendingActivityInfo:
+    """The refund as the Web UI shows it, once it was tried and tried again."""
+    while True:
+        for pending in (await paying.describe()).raw_description.pending_activities:
+            if pending.activity_type.name == "refund_payment" and pending.attempt > 2:
+                return pending

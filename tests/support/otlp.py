@@ -1,0 +1,77 @@
+"""Takes the traces that programs export, as a collector would."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from entrypoints.devstack.children import LOOPBACK, free_port
+
+SOON_SECONDS = 30.0  # a deadline nobody should come near
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    service: str
+    trace: bytes
+    name: str
+    attributes: dict[str, str]
+
+
+@dataclass(slots=True)
+class Collector:
+    """`url` is for OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+    url: str
+    spans: list[Span] = field(default_factory=list)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def until(self, enough: Callable[[], bool]) -> None:
+        """Waits until what has come is enough."""
+        async with asyncio.timeout(SOON_SECONDS), self._changed:
+            await self._changed.wait_for(enough)
+
+    def trace_of(self, name: str) -> list[Span]:
+        """The spans of the trace that has this one."""
+        traces = {each.trace for each in self.spans if each.name == name}
+        return [each for each in self.spans if each.trace in traces]
+
+    async def take(self, request: web.Request) -> web.Response:
+        export = ExportTraceServiceRequest.FromString(await request.read())
+        found = [
+            Span(_text(of.resource)["service.name"], each.trace_id, each.name, _text(each))
+            for of in export.resource_spans
+            for scope in of.scope_spans
+            for each in scope.spans
+        ]
+        async with self._changed:
+            self.spans += found
+            self._changed.notify_all()
+        body = ExportTraceServiceResponse().SerializeToString()
+        return web.Response(body=body, content_type="application/x-protobuf")
+
+
+@asynccontextmanager
+async def collecting() -> AsyncIterator[Collector]:
+    port = free_port()
+    collector = Collector(f"http://{LOOPBACK}:{port}")
+    app = web.Application(client_max_size=64 * 1024**2)
+    app.router.add_post("/v1/traces", collector.take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, LOOPBACK, port).start()
+        yield collector
+    finally:
+        await runner.cleanup()
+
+
+def _text(of: object) -> dict[str, str]:
+    pairs = getattr(of, "attributes", ())
+    return {pair.key: pair.value.string_value for pair in pairs}

@@ -1,0 +1,38 @@
+"""worker.py, and a line in a file for each activity that it starts.
+
+python -m tests.support.recording_worker FILE STEP_SECONDS [GRACE_SECONDS]
+"""
+
+import asyncio
+import sys
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+import worker as program
+from entrypoints import temporal
+from entrypoints.cli.answers import exit_code
+
+
+class Recorder(Interceptor):
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Recorded(next)
+
+
+class _Recorded(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        info = activity.info()
+        with open(sys.argv[1], "a") as file:  # noqa: ASYNC230  # no other line comes in between
+            file.write(f"{info.workflow_id} {info.activity_type}\n")
+        if info.activity_type == "reserve_seats":
+            await asyncio.sleep(float(sys.argv[2]))  # so that a signal comes in the middle
+        return await super().execute_activity(input)
+
+
+if __name__ == "__main__":
+    vars(temporal)["StepLog"] = Recorder  # in the place of the log's
+    if len(sys.argv) > 3:
+        temporal.SHUTDOWN = timedelta(seconds=float(sys.argv[3]))
+    sys.exit(exit_code(lambda: asyncio.run(program.main()), as_json=False))

@@ -1,0 +1,33 @@
+"""What a notice asks of the payment: only a capture asks anything."""
+
+import pytest
+
+from tests.support.controls import RECEIVE
+from ticketing.payment_provider.api import ProviderPayment
+from ticketing.payment_provider.notices import Notice, NoticeId, parse_notice
+from ticketing.payment_provider.signature import VerifiedBody
+
+CAPTURED = Notice(
+    notice_id=NoticeId("n1"),
+    type="payment.captured",
+    created_at=RECEIVE.captured_at,
+    payment=ProviderPayment.model_validate(RECEIVE.model_dump()),
+)
+
+
+def test_a_capture_is_a_payment_to_receive() -> None:
+    assert CAPTURED.command() == RECEIVE
+
+
+def test_a_capture_that_was_refunded_meanwhile_is_the_same_payment() -> None:
+    refunded = CAPTURED.payment.model_copy(update={"refund_ref": "refund 7"})
+    assert CAPTURED.model_copy(update={"payment": refunded}).command() == RECEIVE
+
+
+@pytest.mark.parametrize("type", ["payment.refunded", "payment.charged_back", "payment.disputed"])
+def test_any_other_notice_asks_nothing(type: str) -> None:
+    assert CAPTURED.model_copy(update={"type": type}).command() is None
+
+
+def test_a_notice_is_what_is_on_the_wire() -> None:
+    assert parse_notice(VerifiedBody(CAPTURED.model_dump_json().encode())) == CAPTURED

@@ -1,0 +1,48 @@
+"""The provider's notices in Postgres, in the schema `payments`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from asyncpg import Connection, Pool
+
+from ticketing.payment_provider.notices import Notice, Stored
+
+# Waits for the end of a transaction that stores the same id.
+# $1 notice_id, $2 type, $3 payment_id, $4 content
+STORE = """
+INSERT INTO payments.notice (notice_id, type, payment_id, content)
+VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING
+RETURNING notice_id
+"""
+
+# $1 notice_id, $2 content
+IS_SAME = "SELECT content = $2 FROM payments.notice WHERE notice_id = $1"
+
+
+class PostgresNoticeInbox:
+    """`NoticeInbox`; a transaction is a connection."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        # As `es.append` demands; and `IS_SAME` must see what `STORE` waited for.
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="read_committed"),
+        ):
+            # A pool's connection is a proxy with every method of Connection.
+            yield cast(Connection, connection)
+
+    async def store(self, tx: Connection, notice: Notice) -> Stored:
+        content = notice.model_dump_json()
+        new: str | None = await tx.fetchval(
+            STORE, notice.notice_id, notice.type, notice.payment.payment_id, content
+        )
+        if new is not None:
+            return "stored"
+        same: bool = await tx.fetchval(IS_SAME, notice.notice_id, content)
+        return "known" if same else "notice_differs"

@@ -1,0 +1,148 @@
+"""The sandbox's payment provider, over HTTP: docs/sandbox-provider.md."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TypeVar
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from ticketing.errors import TransientError
+from ticketing.ids import PaymentId
+from ticketing.payment_provider.api import (
+    CaptureRefused,
+    CaptureRequest,
+    ProviderError,
+    ProviderPayment,
+)
+from ticketing.value import ShortText
+
+TIMEOUT = timedelta(seconds=5)  # an answer takes milliseconds; every caller waits longer than this
+NOT_NOW = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+T = TypeVar("T")
+
+
+class _Refund(BaseModel):
+    refund_ref: ShortText
+
+
+class _Problem(BaseModel):
+    error: str
+
+
+class _Refusal(BaseModel):
+    reason: str
+
+
+PAYMENT = TypeAdapter(ProviderPayment)
+PAGE = TypeAdapter(tuple[ProviderPayment, ...])
+REFUND = TypeAdapter(_Refund)
+PROBLEM = TypeAdapter(_Problem)
+REFUSAL = TypeAdapter(_Refusal)
+
+
+class SandboxProvider:
+    """`PaymentProvider`. The session is the caller's, who also closes it."""
+
+    def __init__(self, url: str, session: ClientSession, timeout: timedelta = TIMEOUT) -> None:
+        self._payments = f"{url.rstrip('/')}/v1/payments"
+        self._session = session
+        self._timeout = ClientTimeout(total=timeout.total_seconds())
+
+    async def capture(self, request: CaptureRequest) -> ProviderPayment | CaptureRefused:
+        about = request.payment_id
+        body = request.model_dump(mode="json")
+        status, answer = await self._ask("POST", self._payments, about, key=about, json=body)
+        match status:
+            case HTTPStatus.CREATED:
+                return _parse(PAYMENT, answer, about)
+            case HTTPStatus.PAYMENT_REQUIRED:
+                return CaptureRefused(reason=_parse(REFUSAL, answer, about).reason)
+            case _:
+                raise _our_fault(status, answer, about)
+
+    async def refund(self, payment_id: PaymentId) -> str:
+        url = f"{self._payments}/{payment_id}/refunds"
+        status, answer = await self._ask("POST", url, payment_id, key=payment_id)
+        match status, _error(answer):
+            case (HTTPStatus.CREATED, _) | (HTTPStatus.CONFLICT, "already_refunded"):
+                return _parse(REFUND, answer, payment_id).refund_ref
+            case HTTPStatus.PAYMENT_REQUIRED, _:
+                raise TransientError(f"sandbox: refused for now to refund payment {payment_id}")
+            case _:
+                raise _our_fault(status, answer, payment_id)
+
+    async def look_up(self, payment_id: PaymentId) -> ProviderPayment | None:
+        status, answer = await self._ask("GET", f"{self._payments}/{payment_id}", payment_id)
+        match status, _error(answer):
+            case HTTPStatus.OK, _:
+                return _parse(PAYMENT, answer, payment_id)
+            case HTTPStatus.NOT_FOUND, "unknown_payment":
+                return None
+            case _:
+                raise _our_fault(status, answer, payment_id)
+
+    async def ledger(self) -> tuple[ProviderPayment, ...]:
+        payments: tuple[ProviderPayment, ...] = ()
+        while page := await self._page_after(payments):
+            payments += page
+        return payments
+
+    async def _page_after(self, known: tuple[ProviderPayment, ...]) -> tuple[ProviderPayment, ...]:
+        url = self._payments
+        if known:
+            url += f"?after={known[-1].payment_id}"
+        status, answer = await self._ask("GET", url, "ledger")
+        if status != HTTPStatus.OK:
+            raise _our_fault(status, answer, "ledger")
+        return _parse(PAGE, answer, "ledger")
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        about: str,
+        *,
+        key: str | None = None,
+        json: dict[str, object] | None = None,
+    ) -> tuple[int, bytes]:
+        """Status and body of a complete answer.
+
+        Raises:
+            TransientError: there is none, or the provider is in trouble.
+        """
+        headers = {} if key is None else {"Idempotency-Key": key}
+        try:
+            async with self._session.request(
+                method, url, headers=headers, json=json, timeout=self._timeout
+            ) as response:
+                status, answer = response.status, await response.read()
+        except (ClientError, TimeoutError) as error:
+            raise _unknown(about, type(error).__name__) from error
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in NOT_NOW:
+            raise _unknown(about, f"status {status}")
+        return status, answer
+
+
+def _parse(kind: TypeAdapter[T], answer: bytes, about: str) -> T:
+    try:
+        return kind.validate_json(answer)
+    except ValidationError as error:
+        raise _unknown(about, "it cannot be read") from error
+
+
+def _error(answer: bytes) -> str | None:
+    """The provider's own word for what is wrong."""
+    try:
+        return PROBLEM.validate_json(answer).error
+    except ValidationError:
+        return None
+
+
+def _unknown(about: str, reason: str) -> TransientError:
+    return TransientError(f"sandbox: no answer about {about}: {reason}")
+
+
+def _our_fault(status: int, answer: bytes, about: str) -> ProviderError:
+    return ProviderError(f"sandbox: {about}: status {status}, {_error(answer)}")
