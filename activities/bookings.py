@@ -17,12 +17,13 @@ from ticketing.booking.commands import (
     ConfirmBooking,
     DenyBooking,
     ExpireBooking,
+    PayBooking,
     PlaceBooking,
-    ReceivePayment,
     ReinstateBooking,
 )
+from ticketing.booking.events import BookingStatus
 from ticketing.booking.rejections import BookingRejection
-from ticketing.booking.state import Booking, BookingStatus
+from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler
 from ticketing.ids import BookingId, ClientId, ConcertId, booking_stream, command_id
 from ticketing.money import Money
@@ -70,7 +71,7 @@ class BookingActivities:
         return await self._execute(command)
 
     @activity.defn
-    async def pay_booking(self, command: ReceivePayment) -> BookingAnswer:
+    async def pay_booking(self, command: PayBooking) -> BookingAnswer:
         return await self._execute(command)
 
     @activity.defn

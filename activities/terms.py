@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from ticketing.process import ProcessTerms
+from ticketing.policies import ProcessTerms
 
 
 class TermsActivities:

@@ -2,12 +2,12 @@
 
 from ticketing.booking.commands import ConfirmBooking, DenyBooking
 from ticketing.booking.events import BookingPlaced
+from ticketing.booking.rejections import final_status_in
+from ticketing.booking.state import WITHOUT_SEATS
 from ticketing.command_handler import Accepted, BookingHandler
-from ticketing.ids import BookingId, booking_stream, command_id
+from ticketing.ids import FIRST_ATTEMPT, BookingId, booking_stream, command_id
 from ticketing.reservations.api import ReservationService, Reserved, denial_reason
 
-ATTEMPT = 1  # of the reservation; a late payment's reinstatement makes another
-ENDED = ("BookingIsDenied", "BookingIsCancelled", "BookingIsExpired")
 PROCESS = "BookingConfirmationProcess"
 
 
@@ -19,7 +19,7 @@ async def confirm_or_deny(
     reservations: ReservationService,
 ) -> None:
     """Reserve the seats, then say so; give them back if the booking ended meanwhile."""
-    answer = await reservations.reserve(booking_id, ATTEMPT, placed.concert_id, placed.seats)
+    answer = await reservations.reserve(booking_id, FIRST_ATTEMPT, placed.concert_id, placed.seats)
     command = (
         ConfirmBooking(booking_id=booking_id, tickets=answer.tickets, expires_at=answer.expires_at)
         if isinstance(answer, Reserved)
@@ -27,9 +27,9 @@ async def confirm_or_deny(
     )
     step = command_id(f"{PROCESS}/{booking_stream(booking_id)}", "decide")
     decided = await bookings.execute(command, command_id=step, metadata={"process": PROCESS})
-    ended = not isinstance(decided, Accepted) and decided.type in ENDED
+    ended = not isinstance(decided, Accepted) and final_status_in(decided) in WITHOUT_SEATS
     if ended and isinstance(answer, Reserved):
-        await reservations.release(booking_id, ATTEMPT)
+        await reservations.release(booking_id, FIRST_ATTEMPT)
 
 
 async def deny_unconfirmed(booking_id: BookingId, *, bookings: BookingHandler) -> None:

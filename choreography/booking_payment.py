@@ -7,10 +7,9 @@ consumer and several sweeps may use one payment at the same time; the streams pu
 from dataclasses import dataclass
 from datetime import timedelta
 
-from choreography.booking_confirmation import ATTEMPT, deny_unconfirmed
+from choreography.booking_confirmation import deny_unconfirmed
 from eventstore.slices import StreamId
-from ticketing.booking.commands import BookingCommand, ReinstateBooking
-from ticketing.booking.commands import ReceivePayment as PayBooking
+from ticketing.booking.commands import BookingCommand, PayBooking, ReinstateBooking
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (
     BookingIsExpired,
@@ -21,6 +20,7 @@ from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler, PaymentHandler
 from ticketing.errors import DefectError
 from ticketing.ids import (
+    FIRST_ATTEMPT,
     PaymentId,
     booking_stream,
     command_id,
@@ -33,7 +33,7 @@ from ticketing.payment.rejections import (
     PaymentRefundIsRequested,
     PaymentRejection,
 )
-from ticketing.process import REFUND_REASONS, ProcessTerms, patience_with
+from ticketing.policies import ProcessTerms, patience_with, refund_reason
 from ticketing.reservations.api import ReservationService, Reserved
 
 PROCESS = "BookingPaymentProcess"
@@ -57,13 +57,13 @@ async def use_payment(payment_id: PaymentId, *, waited: timedelta, by: Services)
     assert payment is not None  # its events are in the log
     if payment.status != "received":
         return  # an event that comes again must not pay with money that went back
-    booking_id, amount = payment.received.booking_id, payment.received.amount
+    booking_id, amount = payment.booking_id, payment.amount
     pay = PayBooking(booking_id=booking_id, payment_id=payment_id, amount=amount)
     answer = await _answer(pay, waited, by)
     if isinstance(answer, Accepted):
         await _tell(ApplyPayment(payment_id=payment_id, booking_id=booking_id), "apply", by)
-    elif waited >= patience_with(answer.type, by.terms):
-        reason = REFUND_REASONS[answer.type]
+    elif waited >= patience_with(answer, by.terms):
+        reason = refund_reason(answer)
         refund = RequestRefund(payment_id=payment_id, reason=reason)
         # Somebody else's request may have another reason: there is more than one truth about
         # a booking that expired, and then got its seats back with other money.
@@ -74,7 +74,7 @@ async def use_payment(payment_id: PaymentId, *, waited: timedelta, by: Services)
 async def _answer(pay: PayBooking, waited: timedelta, by: Services) -> Answer:
     answer = await _ask(pay, pay.payment_id, "pay", by)
     match answer:
-        case BookingIsNotConfirmed() if waited >= patience_with(answer.type, by.terms):
+        case BookingIsNotConfirmed() if waited >= patience_with(answer, by.terms):
             # Without a final answer of the booking it could be confirmed, and paid with this
             # money by the next who asks, while we give it back.
             await deny_unconfirmed(pay.booking_id, bookings=by.bookings)
@@ -89,7 +89,7 @@ async def _reinstate(pay: PayBooking, by: Services) -> Answer:
     """The late payment policy: the same seats again, if nobody has taken one of them."""
     booking = await by.bookings.read(StreamId(booking_stream(pay.booking_id)))
     assert booking is not None  # it just said that it is expired
-    await by.reservations.release(pay.booking_id, ATTEMPT)  # may not have happened yet
+    await by.reservations.release(pay.booking_id, FIRST_ATTEMPT)  # may not have happened yet
     attempt = reinstatement_attempt(pay.payment_id)
     reserved = await by.reservations.reserve(
         pay.booking_id, attempt, booking.concert_id, booking.seats

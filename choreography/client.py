@@ -14,7 +14,7 @@ from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler, PaymentHandler
 from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
 from ticketing.payment.commands import ReceivePayment
-from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
+from ticketing.process import CancelAnswer, NoAnswerError, PaymentOutcome, PlaceAnswer
 
 LOOK_AGAIN = timedelta(milliseconds=200)  # when the doorbell is silent
 
@@ -40,7 +40,7 @@ class ChoreographedBookingProcess:
         self._doorbell = doorbell
         self._patience = patience
 
-    async def place(self, request: PlaceBooking) -> Decision:
+    async def place(self, request: PlaceBooking) -> PlaceAnswer:
         """Place a booking and wait for the decision. The same request again: the same answer.
 
         Raises:
@@ -51,9 +51,9 @@ class ChoreographedBookingProcess:
             request, command_id=_own_id(stream, request), metadata=BY_A_CLIENT
         )
         if not isinstance(placed, Accepted):
-            return Decision(booking_id=request.booking_id, status="rejected", rejection=placed)
+            return PlaceAnswer(booking_id=request.booking_id, status="rejected", rejection=placed)
 
-        async def decided() -> Decision | None:
+        async def decided() -> PlaceAnswer | None:
             booking = await self._bookings.read(StreamId(stream))
             if booking is None or booking.status == "awaiting_confirmation":
                 return None
@@ -121,10 +121,10 @@ def _own_id(stream: str, request: PlaceBooking | ReceivePayment) -> UUID:
     return command_id(stream, request.model_dump_json())
 
 
-def _decision(booking_id: BookingId, booking: Booking) -> Decision:
+def _decision(booking_id: BookingId, booking: Booking) -> PlaceAnswer:
     """The first decision: what happened to a confirmed booking later does not change it."""
     to_pay = booking.total is not None and booking.total.amount_minor > 0
-    return Decision(
+    return PlaceAnswer(
         booking_id=booking_id,
         status="confirmed" if to_pay else booking.status,
         total=booking.total,

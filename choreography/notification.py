@@ -1,27 +1,31 @@
 """The client is told what happened to the booking, at most once each."""
 
-from ticketing.booking.events import BookingEvent
+from typing import assert_never
+
+from ticketing.booking.events import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingDenied,
+    BookingEvent,
+    BookingExpired,
+    BookingPaid,
+    BookingPlaced,
+    BookingReinstated,
+    BookingSettled,
+)
 from ticketing.booking.state import Booking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.notifications.api import Notification, NotificationKind, Notifier
 from ticketing.payment.state import Payment
-
-KINDS: dict[str, NotificationKind] = {
-    "BookingConfirmed": "confirmed",
-    "BookingDenied": "denied",
-    "BookingSettled": "settled",
-    "BookingExpired": "expired",
-    "BookingCancelled": "cancelled",
-}
 
 
 async def tell_of_booking(
     booking_id: BookingId, event: BookingEvent, booking: Booking, *, notifier: Notifier
 ) -> None:
     """Tell of the event, unless it is one that clients do not care for."""
-    free = booking.total is not None and booking.total.amount_minor == 0
-    if event.type in KINDS and not (free and event.type == "BookingConfirmed"):
-        await notifier.notify(_about_booking(KINDS[event.type], booking_id, booking))
+    kind = _kind(event)
+    if kind is not None:
+        await notifier.notify(_about_booking(kind, booking_id, booking))
 
 
 async def remind(booking_id: BookingId, booking: Booking, *, notifier: Notifier) -> None:
@@ -40,13 +44,32 @@ async def tell_of_refund(
         Notification(
             kind="refunded",
             about=payment_id,
-            booking_id=payment.received.booking_id,
+            booking_id=payment.booking_id,
             client_id=booking.client_id,
             seats=booking.seats,
-            total=payment.received.amount,
+            total=payment.amount,
             reason=payment.refund_reason,
         )
     )
+
+
+def _kind(event: BookingEvent) -> NotificationKind | None:
+    match event:
+        case BookingConfirmed() if (
+            event.total.amount_minor > 0
+        ):  # a free booking is settled at once
+            return "confirmed"
+        case BookingDenied():
+            return "denied"
+        case BookingSettled():
+            return "settled"
+        case BookingExpired():
+            return "expired"
+        case BookingCancelled():
+            return "cancelled"
+        case BookingPlaced() | BookingConfirmed() | BookingPaid() | BookingReinstated():
+            return None
+    assert_never(event)
 
 
 def _about_booking(kind: NotificationKind, booking_id: BookingId, booking: Booking) -> Notification:

@@ -1,13 +1,12 @@
 """A booking that ended without being settled gives its seats back."""
 
-from choreography.booking_confirmation import ATTEMPT
 from ticketing.booking.events import (
     BookingCancelled,
     BookingDenied,
     BookingEvent,
     BookingExpired,
 )
-from ticketing.ids import BookingId
+from ticketing.ids import FIRST_ATTEMPT, BookingId
 from ticketing.reservations.api import ReservationService
 
 
@@ -16,4 +15,4 @@ async def release_seats(
 ) -> None:
     """Release on the three ends; a reservation still on its way meets the tombstone."""
     if isinstance(event, BookingExpired | BookingCancelled | BookingDenied):
-        await reservations.release(booking_id, ATTEMPT)
+        await reservations.release(booking_id, FIRST_ATTEMPT)

@@ -154,7 +154,7 @@ class Choreography:
         payment_id = _payment_id(stored)
         payment = await self._parts.payments.read(StreamId(payment_stream(payment_id)))
         assert payment is not None  # its event is in the log
-        stream = StreamId(booking_stream(payment.received.booking_id))
+        stream = StreamId(booking_stream(payment.booking_id))
         booking = await self._parts.bookings.read(stream)
         await notification.tell_of_refund(
             payment_id, payment, booking, notifier=self._parts.notifier

@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.envconfig import ClientConfig
 
-from ticketing.process import LatePayment
+from ticketing.policies import LatePayment
 from workflows.encryption import key_ring
 
 PREFIX = "BOX_OFFICE_"

@@ -31,7 +31,7 @@ from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
 from ticketing.errors import TransientError
-from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
 from ticketing.metrics import postgres as measures
 from ticketing.metrics.api import Samples
 from ticketing.notice_receiver import NoticeReceiver
@@ -42,10 +42,12 @@ from ticketing.notifications.smtp import SmtpSender
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
+from ticketing.payment.state import Payment
 from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
 from ticketing.payment_provider.postgres import PostgresNoticeInbox
 from ticketing.payment_provider.sandbox import SandboxProvider
-from ticketing.process import ProcessTerms, new_id
+from ticketing.policies import ProcessTerms
+from ticketing.process import new_id
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.verification import postgres as verification
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
@@ -213,11 +215,19 @@ async def open_payments(parts: BoxOffice) -> list[ReceivePayment]:
     """The commands that payments neither applied nor refunded came from, as `unended_bookings`."""
     ids = await verification.open_payments(parts.pool)
     payments = [(each, await parts.payments.read(StreamId(payment_stream(each)))) for each in ids]
-    return [
-        ReceivePayment(payment_id=each, **payment.received.model_dump(exclude={"type"}))
-        for each, payment in payments
-        if payment is not None
-    ]
+    return [_receive_command(each, payment) for each, payment in payments if payment is not None]
+
+
+def _receive_command(payment_id: PaymentId, payment: Payment) -> ReceivePayment:
+    return ReceivePayment(
+        payment_id=payment_id,
+        booking_id=payment.booking_id,
+        payer=payment.payer,
+        amount=payment.amount,
+        provider=payment.provider,
+        provider_ref=payment.provider_ref,
+        captured_at=payment.captured_at,
+    )
 
 
 async def untold_payments(parts: BoxOffice) -> list[ReceivePayment]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from eventstore.api import Appended, Bell, CommandRef, EventStore, Exact, Metadata
 from eventstore.codec import Codec
 from eventstore.slices import Slice, StreamId
-from ticketing.booking.commands import BookingCommand
+from ticketing.booking.commands import BookingCommand, PayBooking
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking
@@ -31,6 +31,8 @@ R = TypeVar("R", bound=Rejection)
 
 # After a conflict: somebody else wrote to the stream. Jittered, so that two do not keep in step.
 PAUSES_SECONDS = (0.1, 0.15, 0.225)
+# A digest holds the name that its command had when it was first stored.
+_STORED_NAMES: dict[type[BaseModel], str] = {PayBooking: "ReceivePayment"}
 _HASHES = UUID("f3a7c1de-2b54-4c0a-8a43-0f5a2a9d6c38")  # the root of all digests; any would do
 
 
@@ -71,7 +73,7 @@ class CommandHandler(Generic[C, S, E, R]):
             DefectError: the stream cannot be read, or the id was used for another command.
         """
         stream = self._stream_of(command)
-        ref = CommandRef(id=command_id, hash=_digest(command))
+        ref = CommandRef(id=command_id, hash=digest(command))
         for pause in (*PAUSES_SECONDS, None):
             answer = await self._try(stream, command, ref, metadata)
             if answer is not None:
@@ -123,5 +125,7 @@ PaymentHandler: TypeAlias = CommandHandler[
 ]
 
 
-def _digest(command: BaseModel) -> UUID:
-    return uuid5(_HASHES, f"{type(command).__name__}{command.model_dump_json()}")
+def digest(command: BaseModel) -> UUID:
+    """Return what tells a command from another one that was sent under the same id."""
+    name = _STORED_NAMES.get(type(command), type(command).__name__)
+    return uuid5(_HASHES, f"{name}{command.model_dump_json()}")

@@ -32,6 +32,9 @@ def command_id(process_id: str, step: str) -> UUID:
     return uuid5(_COMMANDS, f"{process_id}/{step}")
 
 
+FIRST_ATTEMPT = 1  # the attempt to reserve that a booking itself makes
+
+
 def reinstatement_attempt(payment_id: PaymentId) -> int:
     """The reservation attempt of a late payment: above 1, and its own (docs/decisions/0004).
 

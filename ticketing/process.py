@@ -1,16 +1,18 @@
-"""What both twins offer to the doors: place, pay, cancel. tests/scenarios run on either."""
+"""What clients ask of the business process, and its answers.
+
+The workflows and the choreography both offer it; tests/scenarios run on either.
+"""
 
 import secrets
 import time
-from datetime import timedelta
 from typing import Literal, Protocol
 from uuid import UUID
 
 from pydantic import AwareDatetime
 
 from ticketing.booking.commands import PlaceBooking
+from ticketing.booking.events import BookingStatus
 from ticketing.booking.rejections import BookingRejection
-from ticketing.booking.state import BookingStatus
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
@@ -20,8 +22,8 @@ from ticketing.seats import Ticket
 from ticketing.value import Value
 
 
-class Decision(Value):
-    """What became of a request, as soon as it is known. `rejection` says why it was refused."""
+class PlaceAnswer(Value):
+    """What was decided about a request to book; `rejection` says why a request was refused."""
 
     booking_id: BookingId
     status: BookingStatus | Literal["rejected"]
@@ -53,47 +55,10 @@ class NoAnswerError(TransientError):
     """The process has the request and goes on, but nobody answered in time."""
 
 
-LatePayment = Literal["reinstate", "refund"]
-
-
-class ProcessTerms(Value):
-    """The settings a process is run by; it keeps the ones it started with."""
-
-    confirmation_timeout: timedelta
-    reminder_before: timedelta  # before the deadline
-    expiry_grace: timedelta  # after the deadline: a payment on its way may still arrive
-    late_payment: LatePayment = "reinstate"  # what becomes of money for an expired booking
-
-
-# Why the money goes back, by what the booking answers to it. One that is still not confirmed when
-# the patience with it is over counts as denied to who has paid.
-REFUND_REASONS: dict[str, RefundReason] = {
-    "BookingIsExpired": "booking_expired",
-    "BookingIsCancelled": "booking_cancelled",
-    "BookingIsDenied": "booking_denied",
-    "BookingIsNotConfirmed": "booking_denied",
-    "BookingIsAlreadySettled": "already_settled",
-    "PaymentAmountMismatch": "amount_mismatch",
-    "BookingNotFound": "unknown_booking",
-}
-UNKNOWN_BOOKING_PATIENCE = timedelta(seconds=30)  # how much earlier than its booking money may be
-
-
-def patience_with(answer: str, terms: ProcessTerms) -> timedelta:
-    """How long money waits for another answer of its booking than this one."""
-    match answer:
-        case "BookingIsNotConfirmed":
-            return terms.confirmation_timeout
-        case "BookingNotFound":
-            return UNKNOWN_BOOKING_PATIENCE
-        case _:
-            return timedelta(0)
-
-
 class BookingProcess(Protocol):
     """The business process as its clients see it."""
 
-    async def place(self, request: PlaceBooking) -> Decision:
+    async def place(self, request: PlaceBooking) -> PlaceAnswer:
         """Place a booking and wait for the decision. The same request again: the same answer."""
         ...
 

@@ -9,13 +9,11 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState
 from temporalio.exceptions import TimeoutError as TimedOut
 
 from activities.bookings import BookingAccepted, BookingActivities, BookingAnswer
-from activities.notifications import NotificationActivities
-from activities.reservations import ReleaseSeats, ReservationActivities, ReserveSeats
-from activities.terms import TermsActivities
+from activities.reservations import ReservationActivities, ReserveSeats
 from ticketing.booking.commands import (
     BookingCommand,
     CancelBooking,
@@ -24,15 +22,17 @@ from ticketing.booking.commands import (
     ExpireBooking,
     PlaceBooking,
 )
-from ticketing.booking.rejections import BookingRejection, TooEarlyToExpire
-from ticketing.booking.state import BookingStatus
-from ticketing.ids import PaymentId
+from ticketing.booking.events import BookingStatus
+from ticketing.booking.rejections import BookingRejection, TooEarlyToExpire, final_status_in
+from ticketing.ids import FIRST_ATTEMPT, PaymentId
 from ticketing.money import Money
 from ticketing.notifications.api import Notification, NotificationKind
-from ticketing.process import CancelAnswer, Decision, ProcessTerms
+from ticketing.policies import ProcessTerms
+from ticketing.process import CancelAnswer, PlaceAnswer
 from ticketing.reservations.api import Refusal, Reserved, denial_reason
 from ticketing.seats import Ticket
-from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, RESERVATION
+from workflows import steps
+from workflows.activity_options import RESERVATION
 from workflows.messages import (
     BookingOutcome,
     BookingProgress,
@@ -40,17 +40,10 @@ from workflows.messages import (
     PlaceRequest,
     Settled,
 )
-from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update, waits
+from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update
 
-ATTEMPT = 1  # of the reservation; a late payment's reinstatement makes another
 RE_ARM_FIRST = timedelta(seconds=1)  # the pauses when the database says it is too early to expire,
 RE_ARM_MAX = timedelta(minutes=1)  # doubling, so that clocks far apart cost few timers
-STATUS_IN_REJECTION: dict[str, BookingStatus] = {
-    "BookingIsDenied": "denied",
-    "BookingIsCancelled": "cancelled",
-    "BookingIsExpired": "expired",
-    "BookingIsAlreadySettled": "settled",
-}
 
 C = TypeVar("C", bound=BookingCommand)
 
@@ -63,7 +56,7 @@ class BookingWorkflow:
         self._waiting_for = "its place in the log"
         self._total: Money | None = None
         self._expires_at: datetime | None = None
-        self._decision: Decision | None = None
+        self._decision: PlaceAnswer | None = None
         self._cancellation: CancelRequest | None = None
         self._settled_by: PaymentId | None = None
         self._outcome: BookingOutcome | None = None
@@ -86,9 +79,7 @@ class BookingWorkflow:
         return self._outcome
 
     async def _book(self, request: PlaceBooking) -> BookingOutcome:
-        terms = await workflow.execute_local_activity_method(
-            TermsActivities.process_terms, summary="read the terms", **ENTITY_COMMAND
-        )
+        terms = await steps.read_terms()
         placed = await self._ask(BookingActivities.place_booking, request, "place")
         if not isinstance(placed, BookingAccepted):
             return self._reject(placed)
@@ -136,7 +127,7 @@ class BookingWorkflow:
             ReservationActivities.reserve_seats,
             ReserveSeats(
                 booking_id=self._request.booking_id,
-                attempt=ATTEMPT,
+                attempt=FIRST_ATTEMPT,
                 concert_id=self._request.concert_id,
                 seats=self._request.seats,
             ),
@@ -203,33 +194,22 @@ class BookingWorkflow:
 
     async def _release(self) -> None:
         self._say("the release of its seats")
-        await workflow.execute_activity_method(
-            ReservationActivities.release_seats,
-            ReleaseSeats(booking_id=self._request.booking_id, attempt=ATTEMPT),
-            summary=clipped(f"release {listed(self._request)}"),
-            **RESERVATION,
-        )
+        summary = f"release {listed(self._request)}"
+        await steps.release(self._request.booking_id, FIRST_ATTEMPT, summary)
 
     async def _tell(self, kind: NotificationKind, *, reason: str | None = None) -> None:
-        notification = Notification(
-            kind=kind,
-            about=self._request.booking_id,
-            booking_id=self._request.booking_id,
-            client_id=self._request.client_id,
-            seats=self._request.seats,
-            total=self._total,
-            expires_at=self._expires_at,
-            reason=reason,
-        )
-        try:
-            await workflow.execute_local_activity_method(
-                NotificationActivities.notify_client,
-                notification,
-                summary=f"tell the client: {kind}",
-                **NOTIFICATION,
+        await steps.tell(
+            Notification(
+                kind=kind,
+                about=self._request.booking_id,
+                booking_id=self._request.booking_id,
+                client_id=self._request.client_id,
+                seats=self._request.seats,
+                total=self._total,
+                expires_at=self._expires_at,
+                reason=reason,
             )
-        except FailureError as failure:  # never fails the process
-            workflow.logger.warning("client not told: %s", failure)
+        )
 
     async def _ask(
         self,
@@ -239,9 +219,7 @@ class BookingWorkflow:
     ) -> BookingAnswer:
         """Put a command to the entity, until it answers."""
         self._say(f"the booking's answer to '{summary}'")
-        return await workflow.execute_local_activity_method(
-            step, command, summary=clipped(summary), **ENTITY_COMMAND
-        )
+        return await steps.ask(step, command, summary)
 
     async def _woken(self, *, until: datetime | None, summary: str) -> bool:
         """Wait for the money or a cancel; False if the instant came first."""
@@ -258,7 +236,7 @@ class BookingWorkflow:
         return True
 
     def _reject(self, rejection: BookingRejection) -> BookingOutcome:
-        self._decision = Decision(
+        self._decision = PlaceAnswer(
             booking_id=self._request.booking_id, status="rejected", rejection=rejection
         )
         return self._ended("rejected", rejection.type)
@@ -267,7 +245,7 @@ class BookingWorkflow:
         self, status: BookingStatus, *, tickets: tuple[Ticket, ...] = (), reason: str | None = None
     ) -> None:
         """Answer the client; only the first decision counts."""
-        self._decision = self._decision or Decision(
+        self._decision = self._decision or PlaceAnswer(
             booking_id=self._request.booking_id,
             status=status,
             total=self._total,
@@ -284,10 +262,10 @@ class BookingWorkflow:
     def _say(self, waiting_for: str, *, until: datetime | None = None) -> None:
         """Current details: what the Web UI shows at the top of the page."""
         self._waiting_for = waiting_for
-        workflow.set_current_details(waits(waiting_for, until))
+        steps.say(waiting_for, until=until)
 
     @update(description="Answers what was decided, once it is. No input")
-    async def decision(self) -> Decision:
+    async def decision(self) -> PlaceAnswer:
         await workflow.wait_condition(lambda: self._decision is not None)
         assert self._decision is not None
         return self._decision
@@ -326,6 +304,7 @@ def _status(answer: BookingAnswer) -> BookingStatus:
     """
     if isinstance(answer, BookingAccepted):
         return answer.status
-    if answer.type not in STATUS_IN_REJECTION:
+    status = final_status_in(answer)
+    if status is None:
         raise ApplicationError(f"unexpected {answer!r}", type=answer.type, non_retryable=True)
-    return STATUS_IN_REJECTION[answer.type]
+    return status

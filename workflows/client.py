@@ -27,7 +27,7 @@ from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.rejections import BookingAlreadyExists
 from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
-from ticketing.process import CancelAnswer, Decision, NoAnswerError, PaymentOutcome
+from ticketing.process import CancelAnswer, NoAnswerError, PaymentOutcome, PlaceAnswer
 from workflows.booking import BookingWorkflow
 from workflows.encryption import pseudonym
 from workflows.messages import BookingOutcome, BookingProgress, CancelRequest
@@ -50,7 +50,7 @@ class OrchestratedBookingProcess:
         self._task_queue = task_queue
         self._patience = patience
 
-    async def place(self, request: PlaceBooking) -> Decision:
+    async def place(self, request: PlaceBooking) -> PlaceAnswer:
         """Place a booking and wait for the decision. The same request again: the same answer.
 
         Raises:
@@ -63,7 +63,7 @@ class OrchestratedBookingProcess:
 
     async def _start_and_decide(
         self, request: PlaceBooking, reuse: WorkflowIDReusePolicy
-    ) -> Decision:
+    ) -> PlaceAnswer:
         start = WithStartWorkflowOperation(
             BookingWorkflow.run,
             request,
@@ -88,7 +88,7 @@ class OrchestratedBookingProcess:
             with suppress(RPCError, WorkflowAlreadyStartedError):  # else asyncio warns of it
                 await start.workflow_handle()
 
-    async def _existing(self, request: PlaceBooking) -> Decision:
+    async def _existing(self, request: PlaceBooking) -> PlaceAnswer:
         """The answer of a process that was started before, perhaps not by this request."""
         handle = self._booking(request.booking_id)
         progress = await self._progress(handle)
@@ -96,7 +96,7 @@ class OrchestratedBookingProcess:
             # nothing was booked then, so this id is free for a corrected request
             return await self._start_and_decide(request, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
         if progress.request != request:
-            return Decision(
+            return PlaceAnswer(
                 booking_id=request.booking_id, status="rejected", rejection=BookingAlreadyExists()
             )
         if progress.decision:
@@ -117,7 +117,7 @@ class OrchestratedBookingProcess:
         # the workers of its version are gone, as they may be: its history tells the same
         request = await requested(self._client, handle)
         outcome = await handle.result()
-        decision = Decision(**outcome.model_dump()) if outcome.status != "rejected" else None
+        decision = PlaceAnswer(**outcome.model_dump()) if outcome.status != "rejected" else None
         return BookingProgress(
             request=request, waiting_for="nothing", decision=decision, outcome=outcome
         )
@@ -173,10 +173,10 @@ class OrchestratedBookingProcess:
             raise NoAnswerError(too_late) from error
 
     def _booking(self, booking_id: BookingId) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
-        return booking_process(self._client, booking_id)
+        return booking_handle(self._client, booking_id)
 
 
-def booking_process(
+def booking_handle(
     client: Client, booking_id: BookingId
 ) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
     """The handle of a booking's process."""
@@ -247,7 +247,7 @@ def _columns(client: Client, request: PlaceBooking) -> TypedSearchAttributes:
 async def _columns_of_booking(client: Client, booking_id: BookingId) -> TypedSearchAttributes:
     """Those of the booking's process: a payment does not know its concert. Costs no Action."""
     try:
-        found = (await booking_process(client, booking_id).describe()).typed_search_attributes
+        found = (await booking_handle(client, booking_id).describe()).typed_search_attributes
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:  # as yet, or no more
             return TypedSearchAttributes.empty

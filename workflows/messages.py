@@ -7,11 +7,10 @@ from temporalio.exceptions import ApplicationError
 from typing_extensions import TypeAliasType
 
 from ticketing.booking.commands import PlaceBooking
-from ticketing.booking.events import CancelledBy
-from ticketing.booking.state import BookingStatus
+from ticketing.booking.events import BookingStatus, CancelledBy
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import ReceivePayment
-from ticketing.process import Decision
+from ticketing.process import PlaceAnswer
 from ticketing.value import ShortText, Value
 
 
@@ -60,5 +59,5 @@ class BookingProgress(Value):
 
     request: PlaceBooking
     waiting_for: str
-    decision: Decision | None
+    decision: PlaceAnswer | None
     outcome: BookingOutcome | None

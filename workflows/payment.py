@@ -6,22 +6,19 @@ or returns the money. Every step is safe to repeat; the entities decide every ra
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.bookings import BookingAccepted, BookingActivities, BookingAnswer
-from activities.notifications import NotificationActivities
 from activities.payments import PaymentAccepted, PaymentActivities
 from activities.provider import ProviderActivities
-from activities.reservations import ReleaseSeats, ReservationActivities, ReserveSeats
-from activities.terms import TermsActivities
-from ticketing.booking.commands import ReceivePayment as PayBooking
-from ticketing.booking.commands import ReinstateBooking
+from activities.reservations import ReservationActivities, ReserveSeats
+from ticketing.booking.commands import PayBooking, ReinstateBooking
 from ticketing.booking.rejections import BookingIsExpired
-from ticketing.ids import booking_stream, reinstatement_attempt
+from ticketing.ids import FIRST_ATTEMPT, booking_stream, reinstatement_attempt
 from ticketing.notifications.api import Notification, NotificationKind
 from ticketing.payment.commands import (
     ApplyPayment,
@@ -30,12 +27,14 @@ from ticketing.payment.commands import (
     RequestRefund,
 )
 from ticketing.payment.events import RefundReason
-from ticketing.process import REFUND_REASONS, PaymentOutcome, ProcessTerms, patience_with
+from ticketing.policies import ProcessTerms, patience_with, refund_reason
+from ticketing.process import PaymentOutcome
 from ticketing.reservations.api import Reserved
-from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, REFUND, RESERVATION
-from workflows.booking import ATTEMPT, BookingWorkflow
+from workflows import steps
+from workflows.activity_options import REFUND, RESERVATION
+from workflows.booking import BookingWorkflow
 from workflows.messages import PaymentRequest, Settled
-from workflows.web_ui import ended, waits
+from workflows.web_ui import ended
 
 PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about as long
 PAUSE_MAX = timedelta(seconds=30)
@@ -83,15 +82,13 @@ class PaymentWorkflow:
         if received.refund_reason:  # a process before this one got that far
             return await self._refund(received.refund_reason)
 
-        terms = await workflow.execute_local_activity_method(
-            TermsActivities.process_terms, summary="read the terms", **ENTITY_COMMAND
-        )
+        terms = await steps.read_terms()
         answer, reinstated = await self._pay(terms), False
         if isinstance(answer, BookingIsExpired) and terms.late_payment == "reinstate":
             answer = await self._reinstate()
             reinstated = isinstance(answer, BookingAccepted)
         if not isinstance(answer, BookingAccepted):
-            return await self._refund(REFUND_REASONS[answer.type])
+            return await self._refund(refund_reason(answer))
         await self._apply(answer)
         return PaymentOutcome(
             payment_id=payment.payment_id, status="applied", reinstated=reinstated
@@ -102,10 +99,14 @@ class PaymentWorkflow:
         started_at, pause = workflow.now(), PAUSE_FIRST
         while True:
             answer = await self._ask_booking()
-            give_up_at = started_at + patience_with(answer.type, terms)
+            if isinstance(answer, BookingAccepted):
+                return answer
+            give_up_at = started_at + patience_with(answer, terms)
             if workflow.now() >= give_up_at:
                 return answer
-            _say(f"{self._booking_process} to take the money ({answer.type})", until=give_up_at)
+            steps.say(
+                f"{self._booking_process} to take the money ({answer.type})", until=give_up_at
+            )
             await workflow.sleep(pause, summary=f"ask {self._booking_process} again")
             pause = min(2 * pause, PAUSE_MAX)
 
@@ -121,9 +122,9 @@ class PaymentWorkflow:
         """The late payment policy: the same seats again, if nobody has taken one of them."""
         booking = await self._booking()
         assert booking is not None  # it just said that it is expired
-        await self._release(ATTEMPT)  # its own process may not have come that far yet
+        await self._release(FIRST_ATTEMPT)  # its own process may not have come that far yet
         attempt = reinstatement_attempt(self._payment.payment_id)
-        _say("the same seats again: the money is late")
+        steps.say("the same seats again: the money is late")
         reserved = await workflow.execute_activity_method(
             ReservationActivities.reserve_seats,
             ReserveSeats(
@@ -149,14 +150,9 @@ class PaymentWorkflow:
         return answer
 
     async def _release(self, attempt: int) -> None:
-        hold = "the expired hold" if attempt == ATTEMPT else "the seats again"
-        _say(f"the release of {hold}")
-        await workflow.execute_activity_method(
-            ReservationActivities.release_seats,
-            ReleaseSeats(booking_id=self._payment.booking_id, attempt=attempt),
-            summary=f"release {hold}",
-            **RESERVATION,
-        )
+        hold = "the expired hold" if attempt == FIRST_ATTEMPT else "the seats again"
+        steps.say(f"the release of {hold}")
+        await steps.release(self._payment.booking_id, attempt, f"release {hold}")
 
     async def _apply(self, booking: BookingAccepted) -> None:
         command = ApplyPayment(
@@ -173,7 +169,7 @@ class PaymentWorkflow:
         requested = await _ask(PaymentActivities.request_refund, request, "request the refund")
         if not isinstance(requested, PaymentAccepted):
             raise ApplicationError(f"cannot be refunded: {requested!r}", non_retryable=True)
-        _say(f"the provider to refund {self._payment.amount} ({reason})")
+        steps.say(f"the provider to refund {self._payment.amount} ({reason})")
         refund_ref = await workflow.execute_activity_method(
             ProviderActivities.refund_payment,
             self._payment.payment_id,
@@ -199,7 +195,7 @@ class PaymentWorkflow:
         process = workflow.get_external_workflow_handle_for(
             BookingWorkflow.run, self._booking_process
         )
-        _say(f"{self._booking_process} to be told")
+        steps.say(f"{self._booking_process} to be told")
         try:
             await process.signal(
                 BookingWorkflow.settled, Settled(payment_id=self._payment.payment_id)
@@ -215,33 +211,20 @@ class PaymentWorkflow:
         *,
         reason: str | None = None,
     ) -> None:
-        notification = Notification(
-            kind=kind,
-            about=about,
-            booking_id=self._payment.booking_id,
-            client_id=booking.client_id,
-            seats=booking.seats,
-            total=self._payment.amount,
-            reason=reason,
-        )
-        try:
-            await workflow.execute_local_activity_method(
-                NotificationActivities.notify_client,
-                notification,
-                summary=f"tell the client: {kind}",
-                **NOTIFICATION,
+        await steps.tell(
+            Notification(
+                kind=kind,
+                about=about,
+                booking_id=self._payment.booking_id,
+                client_id=booking.client_id,
+                seats=booking.seats,
+                total=self._payment.amount,
+                reason=reason,
             )
-        except FailureError as failure:  # never fails the process
-            workflow.logger.warning("client not told: %s", failure, extra=self._about)
+        )
 
 
 async def _ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
     """Put a command to an entity, until it answers."""
-    _say(f"the answer to '{summary}'")
-    return await workflow.execute_local_activity_method(
-        step, command, summary=summary, **ENTITY_COMMAND
-    )
-
-
-def _say(waiting_for: str, *, until: datetime | None = None) -> None:
-    workflow.set_current_details(waits(waiting_for, until))
+    steps.say(f"the answer to '{summary}'")
+    return await steps.ask(step, command, summary)

@@ -31,7 +31,7 @@ from benchmarks.compare.work import (
 from entrypoints.wiring import verify_all
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId
-from ticketing.process import Decision
+from ticketing.process import PlaceAnswer
 from ticketing.verification.postgres import open_payments, unended_bookings, verify_provider
 
 SHORT, LONG = "faults-short", "faults-long"
@@ -155,7 +155,7 @@ async def _customer(side: Side, kind: Kind, request: PlaceBooking, told: Told) -
         told.repeated_captures += await capture(side, booking_id, decision, tag="2")
 
 
-async def _decision(side: Side, request: PlaceBooking, told: Told) -> Decision | None:
+async def _decision(side: Side, request: PlaceBooking, told: Told) -> PlaceAnswer | None:
     what = f"{request.booking_id}: no decision"
     return await _insist(lambda: side.process.place(request), told, what)
 

@@ -16,7 +16,7 @@ from ticketing.errors import TransientError
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment_provider.api import CaptureRequest
-from ticketing.process import Decision
+from ticketing.process import PlaceAnswer
 from ticketing.reservations.api import Concert, PriceZone
 from ticketing.seats import Seat
 
@@ -159,7 +159,7 @@ async def serve(
 
 
 async def capture(
-    side: Side, booking_id: str, decision: Decision, *, tag: str = "", more: int = 0
+    side: Side, booking_id: str, decision: PlaceAnswer, *, tag: str = "", more: int = 0
 ) -> int:
     """The provider takes the money and tells us by a notice; how often it had to be asked again."""
     assert decision.total is not None

@@ -28,7 +28,7 @@ from ticketing.payment_provider.api import (
     ProviderError,
     ProviderPayment,
 )
-from ticketing.process import Decision, PaymentOutcome, new_id
+from ticketing.process import PaymentOutcome, PlaceAnswer, new_id
 from ticketing.views.api import BookingView, PaymentView
 
 PAGE = 50  # rows of a list
@@ -284,7 +284,7 @@ def _amount(
     return booking.total
 
 
-def _decided(decision: Decision) -> str:
+def _decided(decision: PlaceAnswer) -> str:
     until = (
         f", to be paid before {decision.expires_at:%Y-%m-%d %H:%M:%S} UTC"
         if decision.expires_at and decision.status == "confirmed"

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from entrypoints.cli import answers
 from entrypoints.devstack.examples import concerts_in
-from ticketing.booking.state import BookingStatus
+from ticketing.booking.events import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import AMOUNT_MINOR_MAX
 from ticketing.reservations.api import Concert

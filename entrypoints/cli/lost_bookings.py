@@ -17,7 +17,7 @@ from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId, booking_stream
 from ticketing.value import Value
-from workflows.client import booking_process, requested
+from workflows.client import booking_handle, requested
 
 # Money that got an expired one its seats back goes back now: the process did not tell of it.
 HOLDS_NO_SEATS = ("rejected", "denied", "cancelled", "expired")
@@ -60,7 +60,7 @@ async def _lost(client: Client, parts: BoxOffice, query: str) -> AsyncIterator[L
         booking_id = BookingId(each.id.removeprefix(booking_stream(BookingId(""))))
         if await parts.store.read_stream(StreamId(each.id)):
             continue
-        handle = booking_process(client, booking_id)
+        handle = booking_handle(client, booking_id)
         status = "open" if each.status is RUNNING else (await handle.result()).status
         if status not in HOLDS_NO_SEATS:
             yield LostBooking(request=await requested(client, handle), status=status)

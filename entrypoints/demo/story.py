@@ -11,11 +11,12 @@ from entrypoints.processes import booking_process_on
 from entrypoints.wiring import BoxOffice, verify_all
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
-from ticketing.booking.state import Booking, BookingStatus
+from ticketing.booking.events import BookingStatus
+from ticketing.booking.state import Booking
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
 from ticketing.money import Money
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
-from ticketing.process import Decision, PaymentOutcome
+from ticketing.process import PaymentOutcome, PlaceAnswer
 from ticketing.seats import Seat
 
 PATIENCE = timedelta(seconds=60)  # a busy machine; then the demo fails
@@ -30,11 +31,11 @@ class Story:
         self.parts = parts
         self.process = booking_process_on(running, parts)
 
-    async def place(self, request: PlaceBooking, *, becomes: BookingStatus) -> Decision:
+    async def place(self, request: PlaceBooking, *, becomes: BookingStatus) -> PlaceAnswer:
         say(f"{request.client_id} books {_listed(request.seats)} of {request.concert_id} ...")
         return self.told(await self.process.place(request), becomes=becomes)
 
-    def told(self, decision: Decision, *, becomes: BookingStatus) -> Decision:
+    def told(self, decision: PlaceAnswer, *, becomes: BookingStatus) -> PlaceAnswer:
         check(f"the status of {decision.booking_id}", decision.status, becomes)
         say(f"-> [bold]{decision.booking_id} is {becomes}[/bold]: {_details(decision)}")
         return decision
@@ -145,11 +146,11 @@ async def verify(parts: BoxOffice) -> None:
     )
 
 
-def _details(decision: Decision) -> str:
+def _details(decision: PlaceAnswer) -> str:
     match decision:
-        case Decision(status="confirmed", expires_at=datetime()):
+        case PlaceAnswer(status="confirmed", expires_at=datetime()):
             return f"{decision.total}, to be paid by {decision.expires_at:%H:%M:%S} UTC"
-        case Decision(status="settled"):
+        case PlaceAnswer(status="settled"):
             return "free of charge, nothing to pay"
         case _:
             return f"{decision.reason or decision.total}"

@@ -13,14 +13,14 @@ from entrypoints.cli.answers import DEFECT, CommandFailed
 from entrypoints.demo.story import check
 from entrypoints.wiring import BoxOffice
 from ticketing.booking.commands import PlaceBooking
-from ticketing.booking.state import BookingStatus
+from ticketing.booking.events import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
 from ticketing.money import Money
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.process import PaymentOutcome
 from ticketing.reservations.api import Concert, PriceZone
 from ticketing.seats import Seat
-from workflows.client import OrchestratedBookingProcess, booking_process
+from workflows.client import OrchestratedBookingProcess, booking_handle
 
 PATIENCE = timedelta(seconds=90)  # a busy machine; then the drill fails
 AT_ONCE = 10  # requests under way; more only wait in line
@@ -96,7 +96,7 @@ class Bookings:
     async def all_ended(self) -> None:
         """Every booking has come to its end, and to no other."""
         outcomes = await self._all(
-            booking_process(self._client, each).result() for each in self.ends
+            booking_handle(self._client, each).result() for each in self.ends
         )
         check("the ends", {each.booking_id: each.status for each in outcomes}, self.ends)
 

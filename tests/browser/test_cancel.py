@@ -14,7 +14,7 @@ from entrypoints.temporal import worker
 from tests.browser.web_ui import CHROMIUM, NO_CHROMIUM, WebUI, browser_page
 from tests.process.conftest import opened_stage, place
 from ticketing.ids import BookingId
-from workflows.client import booking_process
+from workflows.client import booking_handle
 
 pytestmark = [pytest.mark.temporal, pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
@@ -42,7 +42,7 @@ async def test_an_operator_cancels_a_booking_and_its_seats_are_free(
 
             await ui.send(dialog, '{"reason": "fire drill", "cancelled_by": "operator"}')
             await expect(dialog).to_be_hidden()
-            outcome = await booking_process(client, BookingId("b1")).result()
+            outcome = await booking_handle(client, BookingId("b1")).result()
             assert (outcome.status, outcome.reason) == ("cancelled", "fire drill")
             assert await stage.held("b1") == 0
             assert stage.told("b1") == ["confirmed", "cancelled"]

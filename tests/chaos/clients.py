@@ -15,7 +15,7 @@ from ticketing.errors import TransientError
 from ticketing.ids import booking_stream
 from ticketing.money import Money
 from ticketing.payment_provider.api import CaptureRequest, PaymentProvider, ProviderPayment
-from ticketing.process import BookingProcess, CancelAnswer, Decision, PaymentOutcome
+from ticketing.process import BookingProcess, CancelAnswer, PaymentOutcome, PlaceAnswer
 
 ASK_AGAIN_AFTER = timedelta(milliseconds=300)
 NO_ANSWER = (TransientError, RPCError)
@@ -61,7 +61,7 @@ class Clients:
         # A hold of seconds may be over before anybody lives long enough to answer.
         assert decision.status in ("confirmed", "expired"), decision
 
-    async def _place(self, plan: Plan) -> Decision:
+    async def _place(self, plan: Plan) -> PlaceAnswer:
         return await _insist(lambda: self.process.place(plan.request))
 
     async def _cancel(self, plan: Plan) -> CancelAnswer:

@@ -24,7 +24,7 @@ from entrypoints.devstack.stack import Ports
 from tests.support.shell import all_end, box_office, family, start
 from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
-from workflows.client import booking_process
+from workflows.client import booking_handle
 from workflows.encryption import data_converter
 
 pytestmark = pytest.mark.timeout(150)  # a busy machine; 15 s on an idle one
@@ -59,7 +59,7 @@ class Up:
         client = await Client.connect(
             self.environment["TEMPORAL_ADDRESS"], data_converter=data_converter()
         )
-        return (await booking_process(client, BookingId(booking_id)).result()).status
+        return (await booking_handle(client, BookingId(booking_id)).result()).status
 
     async def holder(self, concert: str) -> str | None:
         """Who has seat 1-1."""

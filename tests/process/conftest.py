@@ -13,10 +13,9 @@ from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice, box_office
 from eventstore.slices import StreamId
-from ticketing.booking.commands import BookingCommand, PlaceBooking
-from ticketing.booking.commands import ReceivePayment as PayBooking
+from ticketing.booking.commands import BookingCommand, PayBooking, PlaceBooking
+from ticketing.booking.events import BookingStatus
 from ticketing.booking.rejections import BookingRejection
-from ticketing.booking.state import BookingStatus
 from ticketing.command_handler import Accepted
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money

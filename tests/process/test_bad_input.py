@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from tests.process.conftest import Stage, payment, place
 from ticketing.ids import BookingId
-from workflows.client import booking_process
+from workflows.client import booking_handle
 
 B1 = BookingId("b1")
 WRONG: list[tuple[str, Mapping[str, Any], str]] = [
@@ -80,4 +80,4 @@ async def test_a_signal_with_bad_input_is_ignored(running: Stage, client: Client
         await client.get_workflow_handle("booking-b1").signal("settled", args=arguments)
 
     assert (await running.process.cancel(B1, "ill")).status == "cancelled"
-    assert (await booking_process(client, B1).result()).status == "cancelled"
+    assert (await booking_handle(client, B1).result()).status == "cancelled"

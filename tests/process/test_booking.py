@@ -9,7 +9,7 @@ from tests.process.conftest import (
     place,
 )
 from ticketing.ids import BookingId
-from workflows.client import booking_process
+from workflows.client import booking_handle
 
 
 async def test_a_paid_booking_is_settled_and_keeps_its_seats(
@@ -20,7 +20,7 @@ async def test_a_paid_booking_is_settled_and_keeps_its_seats(
     outcome = await running.process.pay(payment("b1"))
 
     assert outcome.status == "applied"
-    ended = await booking_process(client, BookingId("b1")).result()
+    ended = await booking_handle(client, BookingId("b1")).result()
     assert ended.status == "settled"
     assert await running.held("b1") == 1
     assert (await running.process.pay(payment("b1"))) == outcome

@@ -13,7 +13,7 @@ from entrypoints.devstack.servers import TemporalServer
 from tests.process.conftest import HOLD, Stage, payment, place
 from tests.support.clock import Clock
 from ticketing.ids import BookingId
-from workflows.client import booking_process
+from workflows.client import booking_handle
 
 SETTLED_METER = 3.0  # seconds that the meter lags behind, at most
 
@@ -42,7 +42,7 @@ async def settled_actions(temporal: TemporalServer, namespace: str) -> int:
 
 
 async def events(client: Client, booking_id: str) -> int:
-    return len((await booking_process(client, BookingId(booking_id)).fetch_history()).events)
+    return len((await booking_handle(client, BookingId(booking_id)).fetch_history()).events)
 
 
 async def test_a_denied_booking_keeps_its_budget(
@@ -69,7 +69,7 @@ async def test_a_settled_booking_and_its_payment_keep_their_budget(
 
     assert (await running.process.pay(payment("b1"))).status == "applied"
 
-    assert (await booking_process(client, BookingId("b1")).result()).status == "settled"
+    assert (await booking_handle(client, BookingId("b1")).result()).status == "settled"
     paid = (await client.get_workflow_handle("payment-p1").fetch_history()).events
     used = (
         await settled_actions(temporal, client.namespace),
@@ -91,7 +91,7 @@ async def test_a_booking_that_expires_after_a_reminder_keeps_its_budget(
 ) -> None:
     await running.process.place(place("b1", "1-1"))
     await clock.advance(HOLD)
-    handle = booking_process(client, BookingId("b1"))
+    handle = booking_handle(client, BookingId("b1"))
 
     await env.fast_forward(handle, HOLD - timedelta(minutes=30))
     await env.fast_forward(handle, timedelta(hours=1))

@@ -23,7 +23,7 @@ from ticketing.ids import BookingId
 from ticketing.process import CancelAnswer
 from ticketing.verification.postgres import verify_business
 from workflows.booking import BookingWorkflow
-from workflows.client import booking_process
+from workflows.client import booking_handle
 from workflows.messages import BookingOutcome
 
 B1 = BookingId("b1")
@@ -65,11 +65,11 @@ async def test_a_cancel_after_the_end_says_how_the_booking_ended(
     await running.process.place(place("expired", "1-1"))
     await running.process.place(place("denied", "1-1"))
     await clock.advance(HOLD)
-    expiring = booking_process(client, BookingId("expired"))
+    expiring = booking_handle(client, BookingId("expired"))
     await env.fast_forward(expiring, HOLD + timedelta(minutes=1))
 
     for status in ("settled", "expired", "denied"):
-        await booking_process(client, BookingId(status)).result()
+        await booking_handle(client, BookingId(status)).result()
         assert (await running.process.cancel(BookingId(status), "ill")).status == status
     assert await running.held("settled", FREE_CONCERT) == 1
 
@@ -117,7 +117,7 @@ async def test_a_booking_cancelled_while_it_is_confirmed_gives_its_seats_back(
         gate.opened.set()
 
         assert (await placing).status == "cancelled"
-        assert (await booking_process(client, B1).result()).status == "cancelled"
+        assert (await booking_handle(client, B1).result()).status == "cancelled"
     assert await stage.held("b1") == 0
 
 
@@ -126,9 +126,9 @@ async def test_request_cancellation_of_a_waiting_process_cancels_the_booking(
 ) -> None:
     await running.process.place(place("b1", "1-1"))
 
-    await booking_process(client, B1).cancel()
+    await booking_handle(client, B1).cancel()
 
-    ended = await booking_process(client, B1).result()
+    ended = await booking_handle(client, B1).result()
     assert (ended.status, ended.reason) == ("cancelled", "process cancelled")
     assert await running.held("b1") == 0
     assert await verify_business(running.parts.pool) == ()
@@ -141,10 +141,10 @@ async def test_request_cancellation_while_seats_are_reserved_leaks_none(
         placing = asyncio.create_task(stage.process.place(place("b1", "1-1")))
         await gate.reached.wait()
 
-        await booking_process(client, B1).cancel()
+        await booking_handle(client, B1).cancel()
 
         assert (await placing).status == "cancelled"
-        assert (await booking_process(client, B1).result()).status == "cancelled"
+        assert (await booking_handle(client, B1).result()).status == "cancelled"
     late = await stage.parts.reservations.reserve(B1, 1, CONCERT, place("b1", "1-1").seats)
     assert late.type == "ReservationWasReleased"
 
@@ -157,11 +157,11 @@ async def test_request_cancellation_while_seats_are_released_cuts_nothing_off(
         cancelling = asyncio.create_task(stage.process.cancel(B1, "ill"))
         await gate.reached.wait()
 
-        await booking_process(client, B1).cancel()
-        await until_it_knows(booking_process(client, B1))
+        await booking_handle(client, B1).cancel()
+        await until_it_knows(booking_handle(client, B1))
         gate.opened.set()
 
         assert await cancelling == CancelAnswer(status="cancelled", reason="ill")
-        assert (await booking_process(client, B1).result()).reason == "ill"
+        assert (await booking_handle(client, B1).result()).reason == "ill"
     assert await stage.held("b1") == 0
     assert stage.told("b1") == ["confirmed", "cancelled"]

@@ -10,7 +10,7 @@ from tests.support.gates import gated
 from ticketing.ids import BookingId
 from ticketing.process import NoAnswerError, PaymentOutcome
 from ticketing.verification.postgres import verify_business
-from workflows.client import OrchestratedBookingProcess, booking_process
+from workflows.client import OrchestratedBookingProcess, booking_handle
 from workflows.payment import PaymentWorkflow
 
 B1 = BookingId("b1")
@@ -31,7 +31,7 @@ async def test_h33_without_an_answer_in_time_the_booking_is_denied_and_holds_not
         decision = await stage.process.place(place("b1", "1-1"))
 
         assert (decision.status, decision.reason) == ("denied", "reservation_timed_out")
-        assert (await booking_process(client, B1).result()).status == "denied"
+        assert (await booking_handle(client, B1).result()).status == "denied"
     assert stage.told("b1") == ["denied"]
     assert await stage.held("b1") == 0
 
@@ -42,7 +42,7 @@ async def test_h23_a_reservation_made_after_the_time_out_finds_the_tombstone(
     settings = stage.changed(confirmation_timeout_seconds=0.3)
     async with gated(stage, client, before="reserve", settings=settings):
         await stage.process.place(place("b1", "1-1"))
-        await booking_process(client, B1).result()
+        await booking_handle(client, B1).result()
     # the worker has stopped, so the slow call has gone through the gate and been answered
 
     late = await stage.parts.reservations.reserve(B1, 1, CONCERT, place("b1", "1-1").seats)
@@ -58,7 +58,7 @@ async def test_h23_a_reservation_whose_answer_was_lost_is_released(
     settings = stage.changed(confirmation_timeout_seconds=0.3)
     async with gated(stage, client, before="reserve", settings=settings):
         await stage.process.place(request)
-        await booking_process(client, B1).result()
+        await booking_handle(client, B1).result()
 
         assert await stage.held("b1") == 0
     assert await verify_business(stage.parts.pool) == ()

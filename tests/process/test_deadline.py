@@ -24,7 +24,7 @@ from tests.support.gates import gated
 from ticketing.booking.commands import ExpireBooking
 from ticketing.ids import BookingId, ConcertId
 from workflows.booking import RE_ARM_FIRST, RE_ARM_MAX, BookingWorkflow
-from workflows.client import booking_process
+from workflows.client import booking_handle
 from workflows.messages import BookingOutcome
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -35,7 +35,7 @@ UNTIL = "SELECT pg_sleep_until($1)"
 
 
 def process(client: Client) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
-    return booking_process(client, BookingId("b1"))
+    return booking_handle(client, BookingId("b1"))
 
 
 @pytest.mark.parametrize("before", [timedelta(0), HOLD + HOUR], ids=["never", "longer than hold"])
@@ -75,7 +75,7 @@ async def test_a_payment_within_the_grace_is_in_time_and_after_it_the_booking_ex
     async with worker(client, settings, stage.parts):
         await stage.process.place(place("b1", "1-1"))
         await stage.process.place(place("b2", "1-2"))
-        unpaid = booking_process(client, BookingId("b2"))
+        unpaid = booking_handle(client, BookingId("b2"))
         await clock.advance(HOLD + HOUR / 2)
         for handle in (process(client), unpaid):
             assert await env.fast_forward(handle, HOLD + HOUR / 2) is True  # it still waits

@@ -10,14 +10,14 @@ from temporalio.client import Client
 from entrypoints.devstack.children import claim
 from tests.process.conftest import Stage, place
 from tests.support.programs import environment, program, until_told
-from ticketing.process import Decision
+from ticketing.process import PlaceAnswer
 
 BOOKINGS, BEGUN = 50, 5
 STEP_SECONDS = 1.0  # of a reservation: the signal comes in the middle of some
 ROWS, SEATS = 3, 10  # of the concert: some seats are wanted twice
 NO_GRACE = "0"
 
-Ended = tuple[list[Decision], Counter[str], int | None]
+Ended = tuple[list[PlaceAnswer], Counter[str], int | None]
 
 
 async def replaced_amid_50_bookings(

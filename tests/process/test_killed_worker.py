@@ -13,7 +13,7 @@ from temporalio.client import Client
 from entrypoints.devstack.children import Child, Home, child, claim
 from entrypoints.wiring import ROOT
 from tests.process.conftest import CONCERT, PATIENCE, Stage, place
-from ticketing.process import Decision
+from ticketing.process import PlaceAnswer
 from ticketing.verification.postgres import verify_business
 
 BOOKINGS, SEEN = 20, 3
@@ -53,7 +53,7 @@ async def until_confirmed(stage: Stage, bookings: int) -> None:
             await stage.parts.doorbell.wait(LOOK_AGAIN, after=heard)
 
 
-def place_all(stage: Stage) -> list[asyncio.Task[Decision]]:
+def place_all(stage: Stage) -> list[asyncio.Task[PlaceAnswer]]:
     requests = [place(f"b{n}", f"{n // 10 + 1}-{n % 10 + 1}") for n in range(BOOKINGS)]
     return [asyncio.create_task(stage.process.place(each)) for each in requests]
 

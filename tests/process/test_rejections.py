@@ -18,7 +18,7 @@ from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler
 from ticketing.ids import BookingId, ConcertId
-from workflows.client import booking_process
+from workflows.client import booking_handle
 
 NO_HOLD = ConcertId("noHold")
 ENDS_AS = {
@@ -71,6 +71,6 @@ async def test_fault_6_no_rejection_crashes_an_expiry(stage: Stage, client: Clie
 async def _end(client: Client, booking_id: BookingId) -> str:
     """How the process ended; of a failed one, why."""
     try:
-        return (await booking_process(client, booking_id).result()).status
+        return (await booking_handle(client, booking_id).result()).status
     except WorkflowFailureError as failure:
         return str(failure.cause)

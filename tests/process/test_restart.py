@@ -21,16 +21,16 @@ from tests.process.conftest import (
 from tests.support.clock import Clock
 from ticketing.ids import BookingId
 from ticketing.money import Money
-from ticketing.process import Decision
+from ticketing.process import PlaceAnswer
 from ticketing.verification.postgres import verify_business
-from workflows.client import OrchestratedBookingProcess, booking_process, start_booking
+from workflows.client import OrchestratedBookingProcess, booking_handle, start_booking
 
 DEARER = Money(amount_minor=900, currency="EUR")
 CONFIRMED, PLACED = BookingId("confirmed"), BookingId("placed")
 ENDED = [BookingId("cancelled"), BookingId("denied"), BookingId("settled")]
 
 
-async def book(stage: Stage, client: Client) -> Decision:
+async def book(stage: Stage, client: Client) -> PlaceAnswer:
     """A booking of every kind; the decision on the one that waits for its money."""
     async with worker(client, stage.settings, stage.parts):
         decision = await stage.process.place(place(CONFIRMED, "1-1"))
@@ -54,7 +54,7 @@ async def forgetful(client: Client, temporal: TemporalServer) -> Client:
 
 async def has_process(client: Client, booking_id: BookingId) -> bool:
     try:
-        await booking_process(client, booking_id).describe()
+        await booking_handle(client, booking_id).describe()
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
@@ -82,7 +82,7 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
         assert await verify_business(stage.parts.pool) == ()
 
         await clock.advance(HOLD)
-        handle = booking_process(forgetful, CONFIRMED)
+        handle = booking_handle(forgetful, CONFIRMED)
         await TimeSkipper(forgetful).fast_forward(handle, HOLD)
         assert (await handle.result()).status == "expired"
 
@@ -95,9 +95,9 @@ async def test_a_second_restart_finds_the_processes_of_the_first(
     running: Stage, client: Client
 ) -> None:
     await running.process.place(place(CONFIRMED, "1-1"))
-    first = await booking_process(client, CONFIRMED).describe()
+    first = await booking_handle(client, CONFIRMED).describe()
 
     for placed in await unended_bookings(running.parts):
         await start_booking(client, running.settings.task_queue, placed)
 
-    assert (await booking_process(client, CONFIRMED).describe()).run_id == first.run_id
+    assert (await booking_handle(client, CONFIRMED).describe()).run_id == first.run_id

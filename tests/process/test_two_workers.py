@@ -15,7 +15,7 @@ from entrypoints.wiring import box_office
 from tests.process.conftest import CONCERT, Stage, place
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId, ConcertId
-from ticketing.process import Decision
+from ticketing.process import PlaceAnswer
 from ticketing.reservations.api import (
     NothingToRelease,
     Refusal,
@@ -78,7 +78,7 @@ def requests() -> list[PlaceBooking]:
     ]
 
 
-def seats_named(denied: Decision) -> set[Seat]:
+def seats_named(denied: PlaceAnswer) -> set[Seat]:
     assert denied.reason is not None
     kind, _, seats = denied.reason.partition(": ")
     assert kind == "seats_unavailable"

@@ -16,8 +16,8 @@ from tests.process.conftest import PRICE, Stage, concert, payment, place
 from tests.process.test_confirmation import until_it_waits
 from tests.support.gates import gated
 from ticketing.ids import BookingId, ConcertId
-from ticketing.process import Decision
-from workflows.client import CLIENT_ID, CONCERT_ID, booking_process, start_payment
+from ticketing.process import PlaceAnswer
+from workflows.client import CLIENT_ID, CONCERT_ID, booking_handle, start_payment
 
 B1 = BookingId("b1")
 SHORT = ConcertId("short")
@@ -55,7 +55,7 @@ def until(instant: datetime | None) -> str:
 async def test_a_booking_says_what_it_waits_for_and_how_it_ended(
     stage: Stage, client: Client
 ) -> None:
-    process = booking_process(client, B1)
+    process = booking_handle(client, B1)
     async with gated(stage, client, before="reserve") as gate:
         placing = asyncio.create_task(stage.process.place(place("b1", "1-1")))
         await gate.reached.wait()
@@ -85,7 +85,7 @@ async def test_a_booking_says_what_it_waits_for_and_how_it_ended(
 async def test_a_booking_and_its_payment_name_each_other(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
     await running.process.pay(payment("b1"))
-    booking, money = booking_process(client, B1), client.get_workflow_handle("payment-p1")
+    booking, money = booking_handle(client, B1), client.get_workflow_handle("payment-p1")
     await booking.result()
 
     assert await details(booking) == "Ended: **settled** by **payment-p1**"
@@ -107,7 +107,7 @@ async def test_everything_that_takes_time_has_a_summary(running: Stage, client: 
     await until_it_waits(lost)
     expected = "Waits for **booking-nobody to take the money (BookingNotFound)** until **20"
     assert (await details(lost)).startswith(expected)
-    await booking_process(client, B1).result()
+    await booking_handle(client, B1).result()
 
     assert await summaries(client, "booking-b1") == [
         "read the terms",
@@ -132,7 +132,7 @@ async def test_everything_that_takes_time_has_a_summary(running: Stage, client: 
 
 async def test_what_can_be_sent_says_what_it_is_for(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
-    known = (await metadata(booking_process(client, B1))).definition
+    known = (await metadata(booking_handle(client, B1))).definition
 
     assert [each.name for each in known.update_definitions if each.description] == [
         "cancel",
@@ -146,7 +146,7 @@ async def test_a_wrong_input_to_cancel_is_told_what_is_wrong_and_what_is_allowed
     running: Stage, client: Client
 ) -> None:
     await running.process.place(place("b1", "1-1"))
-    process = booking_process(client, B1)
+    process = booking_handle(client, B1)
     before = len((await process.fetch_history()).events)
 
     for args, wrong in WRONG_INPUTS:
@@ -163,7 +163,7 @@ async def test_a_wrong_input_to_cancel_is_told_what_is_wrong_and_what_is_allowed
 
 async def test_a_signal_without_its_input_changes_nothing(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
-    process = booking_process(client, B1)
+    process = booking_handle(client, B1)
     for args in NO_SETTLED:
         await process.signal("settled", args=args)
 
@@ -173,8 +173,8 @@ async def test_a_signal_without_its_input_changes_nothing(running: Stage, client
 async def test_a_decision_takes_no_input_and_minds_none(running: Stage, client: Client) -> None:
     decided = await running.process.place(place("b1", "1-1"))
     for args in NO_INPUT:
-        answer = await booking_process(client, B1).execute_update(
-            "decision", args=args, result_type=Decision
+        answer = await booking_handle(client, B1).execute_update(
+            "decision", args=args, result_type=PlaceAnswer
         )
         assert answer == decided
 
@@ -184,7 +184,7 @@ async def test_a_request_for_a_hundred_seats_has_a_summary_that_fits(
 ) -> None:
     assert (await running.process.place(place("b1", *ROW_3))).status == "rejected"
 
-    about = await booking_process(client, B1).describe()
+    about = await booking_handle(client, B1).describe()
     assert len(str(await about.static_summary())) == 200
 
 

@@ -35,7 +35,7 @@ from ticketing.ids import BookingId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
-from workflows.client import booking_process, start_payment
+from workflows.client import booking_handle, start_payment
 
 Walk: TypeAlias = Callable[[Stage, Client], Awaitable[None]]
 
@@ -215,7 +215,7 @@ async def cancelled_while_confirming(stage: Stage, client: Client) -> None:
 async def cancelled_by_request_cancellation(stage: Stage, client: Client) -> None:
     async with worker(client, stage.settings, stage.parts):
         await stage.process.place(place(B1, "1-1"))
-        await booking_process(client, B1).cancel()
+        await booking_handle(client, B1).cancel()
         await ended(client)
 
 
@@ -224,7 +224,7 @@ async def cancelled_by_request_cancellation_while_reserving(stage: Stage, client
     async with gated(stage, client, before="reserve") as gate:
         placing = asyncio.create_task(stage.process.place(place(B1, "1-1")))
         await gate.reached.wait()
-        await booking_process(client, B1).cancel()
+        await booking_handle(client, B1).cancel()
         await placing
         await ended(client)
 
@@ -239,7 +239,7 @@ async def confirmation_timed_out(stage: Stage, client: Client) -> None:
 
 async def ended(client: Client) -> None:
     """Wait for the end of the booking's process."""
-    await booking_process(client, B1).result()
+    await booking_handle(client, B1).result()
 
 
 async def with_short_hold(stage: Stage) -> Settings:

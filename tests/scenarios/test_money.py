@@ -180,7 +180,7 @@ async def test_h13_the_same_payment_id_with_other_content_is_rejected(twin: Twin
     assert (outcome.status, outcome.reason) == ("rejected", "PaymentAlreadyReceived")
     payment = await twin.payment("p1")
     assert payment is not None
-    assert payment.received.payer == "ann"
+    assert payment.payer == "ann"
 
 
 async def test_h13_two_payments_at_once_under_one_id_are_one_payment(twin: Twin) -> None:

@@ -7,8 +7,8 @@ from ticketing.booking.commands import (
     ConfirmBooking,
     DenyBooking,
     ExpireBooking,
+    PayBooking,
     PlaceBooking,
-    ReceivePayment,
     ReinstateBooking,
 )
 from ticketing.booking.events import (
@@ -21,8 +21,8 @@ from ticketing.booking.events import (
     BookingPlaced,
     BookingReinstated,
     BookingSettled,
+    BookingStatus,
 )
-from ticketing.booking.state import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment import commands as payment_commands
@@ -70,7 +70,7 @@ PLACE = PlaceBooking(booking_id=BOOKING_ID, client_id=ADA, concert_id=MOONLIGHT,
 CONFIRM = ConfirmBooking(booking_id=BOOKING_ID, tickets=TICKETS, expires_at=DEADLINE)
 DENY = DenyBooking(booking_id=BOOKING_ID, reason="the seats are taken")
 CANCEL = CancelBooking(booking_id=BOOKING_ID, reason="Ada is ill", cancelled_by="client")
-PAY = ReceivePayment(booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL)
+PAY = PayBooking(booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL)
 EXPIRE = ExpireBooking(booking_id=BOOKING_ID)
 REINSTATE = ReinstateBooking(
     booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL, tickets=TICKETS

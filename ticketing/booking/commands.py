@@ -33,7 +33,7 @@ class CancelBooking(Value):
     cancelled_by: CancelledBy
 
 
-class ReceivePayment(Value):
+class PayBooking(Value):
     booking_id: BookingId
     payment_id: PaymentId
     amount: Money
@@ -55,7 +55,7 @@ BookingCommand = (
     | ConfirmBooking
     | DenyBooking
     | CancelBooking
-    | ReceivePayment
+    | PayBooking
     | ExpireBooking
     | ReinstateBooking
 )

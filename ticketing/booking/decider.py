@@ -11,8 +11,8 @@ from ticketing.booking.commands import (
     ConfirmBooking,
     DenyBooking,
     ExpireBooking,
+    PayBooking,
     PlaceBooking,
-    ReceivePayment,
     ReinstateBooking,
 )
 from ticketing.booking.events import (
@@ -69,8 +69,8 @@ def decide(command: BookingCommand, booking: Booking | None, now: datetime) -> D
             return _deny(command, booking)
         case CancelBooking():
             return _cancel(command, booking)
-        case ReceivePayment():
-            return _receive_payment(command, booking)
+        case PayBooking():
+            return _pay(command, booking)
         case ExpireBooking():
             return _expire(booking, now)
         case ReinstateBooking():
@@ -153,7 +153,7 @@ def _cancel(command: CancelBooking, booking: Booking) -> Decision:
     assert_never(booking.status)
 
 
-def _receive_payment(command: ReceivePayment, booking: Booking) -> Decision:
+def _pay(command: PayBooking, booking: Booking) -> Decision:
     match booking.status:
         case "awaiting_confirmation":
             return BookingIsNotConfirmed()
@@ -224,7 +224,7 @@ def _reinstatement(command: ReinstateBooking, booking: Booking) -> Decision:
 
 
 def _payment_of_total(
-    booking: Booking, command: ReceivePayment | ReinstateBooking
+    booking: Booking, command: PayBooking | ReinstateBooking
 ) -> PaymentAmountMismatch | None:
     if booking.total is None or command.amount == booking.total:
         return None

@@ -9,6 +9,9 @@ from ticketing.money import Money
 from ticketing.seats import Seat, Ticket
 from ticketing.value import Value
 
+BookingStatus = Literal[
+    "awaiting_confirmation", "confirmed", "denied", "cancelled", "expired", "settled"
+]
 CancelledBy = Literal["client", "operator"]
 
 

@@ -1,9 +1,10 @@
 """Why a booking refuses a command. Each is a fact about its state."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import AwareDatetime, Field
 
+from ticketing.booking.events import BookingStatus
 from ticketing.decider import Rejection
 from ticketing.ids import PaymentId
 from ticketing.money import Money
@@ -105,3 +106,32 @@ BookingRejection = Annotated[
     | TooEarlyToExpire,
     Field(discriminator="type"),
 ]
+
+
+def final_status_in(rejection: BookingRejection) -> BookingStatus | None:
+    """Return the final status that the rejection reports; None if it reports none."""
+    match rejection:
+        case BookingIsDenied():
+            return "denied"
+        case BookingIsCancelled():
+            return "cancelled"
+        case BookingIsExpired():
+            return "expired"
+        case BookingIsAlreadySettled():
+            return "settled"
+        case (
+            BookingNotFound()
+            | BookingAlreadyExists()
+            | NoSeatsRequested()
+            | DuplicateSeats()
+            | TooManySeats()
+            | TicketsDoNotMatchSeats()
+            | BookingIsNotConfirmed()
+            | BookingIsAlreadyConfirmed()
+            | BookingIsNotExpired()
+            | PaymentAmountMismatch()
+            | BookingNeverExpires()
+            | TooEarlyToExpire()
+        ):
+            return None
+    assert_never(rejection)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import assert_never
 
 from ticketing.booking.events import (
     BookingCancelled,
@@ -14,15 +14,14 @@ from ticketing.booking.events import (
     BookingPlaced,
     BookingReinstated,
     BookingSettled,
+    BookingStatus,
 )
 from ticketing.errors import ImpossibleTransition
 from ticketing.ids import ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.seats import Seat, Ticket
 
-BookingStatus = Literal[
-    "awaiting_confirmation", "confirmed", "denied", "cancelled", "expired", "settled"
-]
+WITHOUT_SEATS: frozenset[BookingStatus] = frozenset({"denied", "cancelled", "expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +38,6 @@ class Booking:
     payment_id: PaymentId | None = None
     reason: str | None = None
     reinstated: bool = False  # it had expired, and got its seats back
-
-
-# Which statuses an event may find; only `BookingPlaced` finds none. `BookingSettled`: see below.
-_STATUSES_BEFORE: dict[str, tuple[BookingStatus, ...]] = {
-    "BookingConfirmed": ("awaiting_confirmation",),
-    "BookingDenied": ("awaiting_confirmation",),
-    "BookingCancelled": ("awaiting_confirmation", "confirmed"),
-    "BookingExpired": ("confirmed",),
-    "BookingPaid": ("confirmed",),
-    "BookingReinstated": ("expired",),
-    "BookingSettled": (),
-}
 
 
 def evolve(booking: Booking | None, event: BookingEvent) -> Booking:
@@ -103,7 +90,18 @@ def _can_follow(booking: Booking, event: BookingEvent) -> bool:
     free = booking.total is not None and booking.total.amount_minor == 0
     if booking.status == "confirmed" and (free or booking.payment_id is not None):
         return isinstance(event, BookingSettled)  # nothing is owed: only this is left to say
-    return booking.status in _STATUSES_BEFORE[event.type]
+    match event:
+        case BookingConfirmed() | BookingDenied():
+            return booking.status == "awaiting_confirmation"
+        case BookingCancelled():
+            return booking.status in ("awaiting_confirmation", "confirmed")
+        case BookingExpired() | BookingPaid():
+            return booking.status == "confirmed"
+        case BookingReinstated():
+            return booking.status == "expired"
+        case BookingPlaced() | BookingSettled():  # the first event; see above
+            return False
+    assert_never(event)
 
 
 def _impossible(booking: Booking | None, event: BookingEvent) -> ImpossibleTransition:

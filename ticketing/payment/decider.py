@@ -53,22 +53,25 @@ def decide(command: PaymentCommand, payment: Payment | None, _now: datetime) -> 
 
 
 def _receive(command: ReceivePayment, payment: Payment | None) -> Decision:
-    received = PaymentReceived(
-        booking_id=command.booking_id,
-        payer=command.payer,
-        amount=command.amount,
-        provider=command.provider,
-        provider_ref=command.provider_ref,
-        captured_at=command.captured_at,
-    )
     if payment is None:
-        return [received]
-    return NOTHING if payment.received == received else PaymentAlreadyReceived()
+        return [PaymentReceived(**command.model_dump(exclude={"payment_id"}))]
+    return NOTHING if _content(payment) == _content(command) else PaymentAlreadyReceived()
+
+
+def _content(money: ReceivePayment | Payment) -> tuple[object, ...]:
+    return (
+        money.booking_id,
+        money.payer,
+        money.amount,
+        money.provider,
+        money.provider_ref,
+        money.captured_at,
+    )
 
 
 def _apply(command: ApplyPayment, payment: Payment) -> Decision:
-    if command.booking_id != payment.received.booking_id:
-        return PaymentIsForAnotherBooking(booking_id=payment.received.booking_id)
+    if command.booking_id != payment.booking_id:
+        return PaymentIsForAnotherBooking(booking_id=payment.booking_id)
     match payment.status:
         case "received":
             return [PaymentApplied(booking_id=command.booking_id)]

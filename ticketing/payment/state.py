@@ -1,9 +1,12 @@
 """What a payment is, folded from its events."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal, assert_never
 
 from ticketing.errors import ImpossibleTransition
+from ticketing.ids import BookingId
+from ticketing.money import Money
 from ticketing.payment.events import (
     PaymentApplied,
     PaymentEvent,
@@ -18,28 +21,61 @@ PaymentStatus = Literal["received", "applied", "refund_requested", "refunded"]
 
 @dataclass(frozen=True, slots=True)
 class Payment:
+    """The money as the provider captured it, and what became of it."""
+
     status: PaymentStatus
-    received: PaymentReceived
+    booking_id: BookingId
+    payer: str
+    amount: Money
+    provider: str
+    provider_ref: str
+    captured_at: datetime
     refund_reason: RefundReason | None = None
     refund_ref: str | None = None
 
 
 def evolve(payment: Payment | None, event: PaymentEvent) -> Payment:
-    """The payment after the event.
+    """Return the payment after the event.
 
     Raises:
         ImpossibleTransition: the event cannot follow the state before it.
     """
+    status = status_after(payment.status if payment else None, event)
+    if isinstance(event, PaymentReceived):
+        return Payment(
+            status=status,
+            booking_id=event.booking_id,
+            payer=event.payer,
+            amount=event.amount,
+            provider=event.provider,
+            provider_ref=event.provider_ref,
+            captured_at=event.captured_at,
+        )
+    assert payment is not None  # only PaymentReceived follows no payment
     match event:
-        case PaymentReceived() if payment is None:
-            return Payment(status="received", received=event)
-        case PaymentApplied() if payment and payment.status == "received":
-            return replace(payment, status="applied")
-        case PaymentRefundRequested() if payment and payment.status == "received":
-            return replace(payment, status="refund_requested", refund_reason=event.reason)
-        case PaymentRefunded() if payment and payment.status == "refund_requested":
-            return replace(payment, status="refunded", refund_ref=event.refund_ref)
-        case PaymentReceived() | PaymentApplied() | PaymentRefundRequested() | PaymentRefunded():
-            before = payment.status if payment else "no payment"
-            raise ImpossibleTransition(f"{event.type} cannot follow {before}")
+        case PaymentApplied():
+            return replace(payment, status=status)
+        case PaymentRefundRequested():
+            return replace(payment, status=status, refund_reason=event.reason)
+        case PaymentRefunded():
+            return replace(payment, status=status, refund_ref=event.refund_ref)
     assert_never(event)
+
+
+def status_after(status: PaymentStatus | None, event: PaymentEvent) -> PaymentStatus:
+    """Return the status after the event; `status` is None before the first one.
+
+    Raises:
+        ImpossibleTransition: the event cannot follow the status.
+    """
+    match status, event:
+        case None, PaymentReceived():
+            return "received"
+        case "received", PaymentApplied():
+            return "applied"
+        case "received", PaymentRefundRequested():
+            return "refund_requested"
+        case "refund_requested", PaymentRefunded():
+            return "refunded"
+        case _:
+            raise ImpossibleTransition(f"{event.type} cannot follow {status or 'no payment'}")

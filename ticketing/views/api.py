@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime
 
-from ticketing.booking.state import BookingStatus
+from ticketing.booking.events import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.events import RefundReason

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from eventstore.api import StoredEvent
-from ticketing.booking.events import BookingEvent
-from ticketing.booking.state import BookingStatus
+from ticketing.booking.events import BookingEvent, BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId
 from ticketing.reservations.api import HeldSeat, Inventory
 from ticketing.views.api import BookingView, SeatMapEntry, SeatState

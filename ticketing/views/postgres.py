@@ -7,8 +7,7 @@ from asyncpg import Connection, Pool, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from eventstore.api import StoredEvent
-from ticketing.booking.events import BookingEvent
-from ticketing.booking.state import BookingStatus
+from ticketing.booking.events import BookingEvent, BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.events import PaymentEvent

@@ -3,15 +3,20 @@
 from datetime import datetime
 
 from ticketing.booking.events import BookingEvent
-from ticketing.booking.state import Booking, BookingStatus, evolve
+from ticketing.booking.state import WITHOUT_SEATS, Booking, evolve
 from ticketing.errors import DefectError
 from ticketing.ids import BookingId, PaymentId
-from ticketing.payment import state as payment_state
-from ticketing.payment.events import PaymentEvent, PaymentReceived
-from ticketing.payment.state import Payment
+from ticketing.payment.events import (
+    PaymentApplied,
+    PaymentEvent,
+    PaymentReceived,
+    PaymentRefunded,
+    PaymentRefundRequested,
+)
+from ticketing.payment.state import status_after
 from ticketing.views.api import BookingView, PaymentView
 
-_ENDED: frozenset[BookingStatus] = frozenset({"denied", "cancelled", "expired", "settled"})
+_ENDED = WITHOUT_SEATS | {"settled"}
 
 
 def project(
@@ -65,40 +70,36 @@ def project_payment(
     if view is not None and version <= view.version:
         return view
     _follows(view.version if view else 0, payment_id, event.type, version)
-    payment = payment_state.evolve(_payment(view) if view else None, event)
-    return PaymentView(
-        payment_id=payment_id,
-        booking_id=payment.received.booking_id,
-        payer=payment.received.payer,
-        amount=payment.received.amount,
-        status=payment.status,
-        refund_reason=payment.refund_reason,
-        refund_ref=payment.refund_ref,
-        received_at=view.received_at if view else recorded_at,
-        ended_at=recorded_at if payment.status in ("applied", "refunded") else None,
-        version=version,
-    )
+    status = status_after(view.status if view else None, event)
+    ended_at = recorded_at if status in ("applied", "refunded") else None
+    if isinstance(event, PaymentReceived):
+        return PaymentView(
+            payment_id=payment_id,
+            booking_id=event.booking_id,
+            payer=event.payer,
+            amount=event.amount,
+            status=status,
+            refund_reason=None,
+            refund_ref=None,
+            received_at=recorded_at,
+            ended_at=ended_at,
+            version=version,
+        )
+    assert view is not None  # only PaymentReceived follows no row
+    changed: dict[str, object] = {"status": status, "ended_at": ended_at, "version": version}
+    match event:
+        case PaymentRefundRequested():
+            changed["refund_reason"] = event.reason
+        case PaymentRefunded():
+            changed["refund_ref"] = event.refund_ref
+        case PaymentApplied():
+            pass
+    return view.model_copy(update=changed)
 
 
 def _follows(seen: int, identity: str, event_type: str, version: int) -> None:
     if version > seen + 1:
         raise DefectError(f"{identity}: {event_type} is version {version}, the view at {seen}")
-
-
-def _payment(view: PaymentView) -> Payment:
-    return Payment(
-        status=view.status,
-        received=PaymentReceived(
-            booking_id=view.booking_id,
-            payer=view.payer,
-            amount=view.amount,
-            provider="",  # not in the view
-            provider_ref="",
-            captured_at=view.received_at,
-        ),
-        refund_reason=view.refund_reason,
-        refund_ref=view.refund_ref,
-    )
 
 
 def _booking(view: BookingView) -> Booking:

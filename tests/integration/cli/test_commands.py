@@ -22,7 +22,7 @@ from tests.support.terminal import Ran, run
 from ticketing.booking.commands import ExpireBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment_provider.api import CaptureRequest
-from workflows.client import booking_process
+from workflows.client import booking_handle
 
 ROOT = Path(__file__).parents[3]
 EXPIRE = ExpireBooking(booking_id=BookingId("b1"))
@@ -159,7 +159,7 @@ async def test_money_whose_notice_was_lost_is_found_and_used(
 
     assert await answer("restart-processes") == {"bookings": ["b1"], "payments": ["p1"]}
 
-    assert (await booking_process(client, BookingId("b1")).result()).status == "settled"
+    assert (await booking_handle(client, BookingId("b1")).result()).status == "settled"
     await client.get_workflow_handle("payment-p1").result()
     assert (await run("verify")).exit_code == 0
     assert await answer("restart-processes") == {"bookings": [], "payments": []}
@@ -237,5 +237,5 @@ async def test_a_booking_of_a_client_set_to_the_other_process_is_decided_all_the
 
     assert (await run("place", *A_SEAT, "--id", "b1")).exit_code == 0
 
-    process = await booking_process(client, BookingId("b1")).describe()
+    process = await booking_handle(client, BookingId("b1")).describe()
     assert process.status is WorkflowExecutionStatus.RUNNING

@@ -25,7 +25,7 @@ from ticketing.booking.rejections import BookingAlreadyExists
 from ticketing.ids import BookingId
 from ticketing.notifications.api import Notification
 from ticketing.notifications.postgres import PostgresNotifier
-from workflows.client import OrchestratedBookingProcess, booking_process, start_booking
+from workflows.client import OrchestratedBookingProcess, booking_handle, start_booking
 
 NAME = "tickets"
 B1, B2 = BookingId("b1"), BookingId("b2")
@@ -50,7 +50,7 @@ class Office:
 
     async def version_of(self, booking_id: BookingId) -> tuple[str, str]:
         """The behaviour and the build id that a process is bound to."""
-        described = await booking_process(self.client, booking_id).describe()
+        described = await booking_handle(self.client, booking_id).describe()
         info = described.raw_description.workflow_execution_info.versioning_info
         behavior = VersioningBehavior.Name(info.behavior).removeprefix("VERSIONING_BEHAVIOR_")
         return behavior.lower(), info.deployment_version.build_id
@@ -172,7 +172,7 @@ async def test_a_process_that_fails_is_shown_with_its_version_and_the_reason(
                 "reason": "RuntimeError: version 3 cannot begin a booking",
             }
         ]
-        await booking_process(office.client, B1).terminate()
+        await booking_handle(office.client, B1).terminate()
 
 
 async def test_open_bookings_are_moved_to_another_version_that_can_go_on_with_them(
@@ -205,7 +205,7 @@ async def test_a_booking_that_would_fail_on_this_code_is_not_moved_but_can_begin
         assert "0 moved from 1 to 2, 1 stay" in told["message"]
         assert await office.version_of(B1) == ("pinned", "1")
 
-        await booking_process(office.client, B1).terminate()
+        await booking_handle(office.client, B1).terminate()
         assert (await run("restart-processes")).exit_code == 0
         await office.process.cancel(B1, "ill")
         assert await office.version_of(B1) == ("pinned", "2")

@@ -18,7 +18,7 @@ from tests.integration.webhooks.provider import serving
 from tests.process.conftest import Stage, place
 from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
-from workflows.client import booking_process
+from workflows.client import booking_handle
 from workflows.encryption import data_converter
 
 KEYS = (SecretStr(NEW),)  # without `plaintext`, so that it is refused
@@ -67,7 +67,7 @@ async def test_with_the_codec_server_it_shows_a_booking_and_cancels_it(
     )
 
     assert "Ann is ill" in answer
-    outcome = await booking_process(client, BookingId("b1")).result()
+    outcome = await booking_handle(client, BookingId("b1")).result()
     assert (outcome.status, outcome.reason) == ("cancelled", "Ann is ill")
 
 

@@ -19,7 +19,7 @@ from tests.process.conftest import Stage, opened_stage, payment, place
 from tests.unit.encryption.keys import NEW, OLD
 from ticketing.ids import BookingId
 from workflows.booking import BookingWorkflow
-from workflows.client import booking_process, start_booking
+from workflows.client import booking_handle, start_booking
 from workflows.encryption import KEY_ID, UnknownKeyError, data_converter
 from workflows.messages import BookingOutcome
 
@@ -63,14 +63,14 @@ async def test_no_booking_notices_a_change_of_keys(
             booking_id = f"b{number}"
             decision = await stage.process.place(place(booking_id, f"1-{number + 1}"))
             assert decision.status == "confirmed"
-            assert await key_of(booking_process(client, BookingId(booking_id))) == encrypted_with
+            assert await key_of(booking_handle(client, BookingId(booking_id))) == encrypted_with
             if number:  # of the step before
                 request = place(f"b{number - 1}", f"1-{number}")
                 assert (await stage.process.place(request)).status == "confirmed"
                 money = payment(request.booking_id, f"p{number}")
                 assert (await stage.process.pay(money)).status == "applied"
                 assert (await stage.process.pay(money)).status == "applied"
-            ended = [booking_process(client, BookingId(f"b{each}")) for each in range(number)]
+            ended = [booking_handle(client, BookingId(f"b{each}")) for each in range(number)]
             assert {(await each.result()).status for each in ended} <= {"settled"}
 
 
@@ -82,14 +82,14 @@ async def test_a_booking_whose_key_is_missing_waits_until_it_is_back(
 
     async with restarted(settings, temporal, namespace, NEW) as (stage, client):
         assert (await stage.process.place(place("b2", "1-2"))).status == "confirmed"
-        process = booking_process(client, BookingId("b1"))
+        process = booking_handle(client, BookingId("b1"))
         with pytest.raises(UnknownKeyError, match="'old', which is missing"):
             await (await process.describe()).static_summary()
         await process.cancel()
         await until_a_task_failed(process)
 
     async with restarted(settings, temporal, namespace, NEW, OLD) as (_, client):
-        outcome = await booking_process(client, BookingId("b1")).result()
+        outcome = await booking_handle(client, BookingId("b1")).result()
         assert (outcome.status, outcome.reason) == ("cancelled", "process cancelled")
 
 
@@ -100,11 +100,11 @@ async def test_a_booking_whose_key_is_lost_begins_anew_from_the_log(
         await stage.process.place(place("b1", "1-1"))
 
     async with restarted(settings, temporal, namespace, NEW) as (stage, client):
-        await booking_process(client, BookingId("b1")).terminate()
+        await booking_handle(client, BookingId("b1")).terminate()
         for placed in await unended_bookings(stage.parts):  # as `restart-processes` does
             await start_booking(client, settings.task_queue, placed)
         assert (await stage.process.pay(payment("b1"))).status == "applied"
-        assert (await booking_process(client, BookingId("b1")).result()).status == "settled"
+        assert (await booking_handle(client, BookingId("b1")).result()).status == "settled"
 
 
 async def until_a_task_failed(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> None:

@@ -32,7 +32,7 @@ from ticketing.reservations.api import (
 )
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
-from workflows.client import booking_process, start_booking
+from workflows.client import booking_handle, start_booking
 from workflows.encryption import data_converter
 
 # Each is long or odd enough not to be there by chance.
@@ -86,7 +86,7 @@ async def _every_way(stage: Stage, client: Client) -> None:
 
     await start_booking(client, stage.settings.task_queue, _place("broken", OTHER_SEAT))
     with pytest.raises(WorkflowFailureError) as failed:
-        await booking_process(client, BookingId("broken")).result()
+        await booking_handle(client, BookingId("broken")).result()
     assert isinstance(failed.value.cause, ActivityError)
     assert str(failed.value.cause.cause) == f"DefectError: {BROKEN}"  # who has the key reads it
 

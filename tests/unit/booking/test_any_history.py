@@ -31,13 +31,13 @@ from tests.support.controls import (
 from ticketing.booking.commands import (
     BookingCommand,
     ConfirmBooking,
+    PayBooking,
     PlaceBooking,
-    ReceivePayment,
     ReinstateBooking,
 )
 from ticketing.booking.decider import decide
-from ticketing.booking.events import BookingEvent, BookingPaid
-from ticketing.booking.state import Booking, BookingStatus, evolve
+from ticketing.booking.events import BookingEvent, BookingPaid, BookingStatus
+from ticketing.booking.state import Booking, evolve
 from ticketing.decider import Rejection
 
 FINAL: tuple[BookingStatus, ...] = ("denied", "cancelled", "settled")
@@ -60,7 +60,7 @@ COMMANDS: st.SearchStrategy[BookingCommand] = st.one_of(
         expires_at=st.sampled_from([DEADLINE, None]),
     ),
     st.builds(
-        ReceivePayment,
+        PayBooking,
         booking_id=st.just(BOOKING_ID),
         payment_id=SOME_PAYMENT,
         amount=SOME_AMOUNT,

@@ -25,8 +25,8 @@ from tests.support.controls import (
     TICKETS,
     TOTAL,
 )
-from ticketing.booking.events import BookingEvent
-from ticketing.booking.state import Booking, BookingStatus, evolve
+from ticketing.booking.events import BookingEvent, BookingStatus
+from ticketing.booking.state import Booking, evolve
 from ticketing.errors import ImpossibleTransition
 
 EVENTS: tuple[BookingEvent, ...] = (

@@ -46,7 +46,7 @@ from ticketing.payment.events import PaymentEvent
 from ticketing.payment.state import Payment
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.payment_provider.memory import MemoryProvider
-from ticketing.process import LatePayment, ProcessTerms
+from ticketing.policies import LatePayment, ProcessTerms
 from ticketing.reservations.api import (
     Concert,
     NothingToRelease,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from choreography.booking_confirmation import ATTEMPT, deny_unconfirmed
+from choreography.booking_confirmation import deny_unconfirmed
 from choreography.seat_release import release_seats
 from tests.support.controls import BOOKING_ID, CANCEL, MOONLIGHT, PRICE, SEATS, tickets
 from tests.unit.choreography.office import BENS, GRATIS, HOLD, OPEN_END, Office
 from ticketing.booking.events import BookingCancelled, BookingDenied
-from ticketing.ids import ConcertId
+from ticketing.ids import FIRST_ATTEMPT, ConcertId
 from ticketing.reservations.api import Reserved
 
 
@@ -46,7 +46,7 @@ async def test_a_booking_of_an_unknown_concert_is_denied(office: Office) -> None
 
 async def test_fault_1_a_redelivery_after_a_crash_finds_its_own_seats(office: Office) -> None:
     placed = await office.place()
-    held = await office.reservations.reserve(BOOKING_ID, ATTEMPT, MOONLIGHT, SEATS)
+    held = await office.reservations.reserve(BOOKING_ID, FIRST_ATTEMPT, MOONLIGHT, SEATS)
     assert isinstance(held, Reserved)
     office.now += HOLD / 2
     await office.confirm(placed)
@@ -58,7 +58,7 @@ async def test_fault_1_with_a_key_of_its_own_each_attempt_would_lose_its_seats(
     office: Office,
 ) -> None:
     placed = await office.place()
-    await office.reservations.reserve(BOOKING_ID, ATTEMPT + 1, MOONLIGHT, SEATS)
+    await office.reservations.reserve(BOOKING_ID, FIRST_ATTEMPT + 1, MOONLIGHT, SEATS)
     await office.confirm(placed)
     assert (await office.booking()).status == "denied"
 
@@ -67,7 +67,7 @@ async def test_fault_3_a_booking_cancelled_during_the_reservation_keeps_no_seat(
     office: Office,
 ) -> None:
     placed = await office.place()
-    await office.reservations.reserve(BOOKING_ID, ATTEMPT, MOONLIGHT, SEATS)
+    await office.reservations.reserve(BOOKING_ID, FIRST_ATTEMPT, MOONLIGHT, SEATS)
     await office.ask(CANCEL)
     await office.confirm(placed)
     assert (await office.booking()).status == "cancelled"

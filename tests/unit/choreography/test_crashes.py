@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from choreography.booking_confirmation import ATTEMPT
 from choreography.refund import make_refund
 from choreography.seat_release import release_seats
 from tests.support.controls import (
@@ -17,7 +16,8 @@ from tests.support.controls import (
     SEATS,
 )
 from tests.unit.choreography.office import BENS, Death, Office, die, open_office
-from ticketing.process import UNKNOWN_BOOKING_PATIENCE
+from ticketing.ids import FIRST_ATTEMPT
+from ticketing.policies import UNKNOWN_BOOKING_PATIENCE
 
 Scene = Callable[[Office], Awaitable[Callable[[], Awaitable[None]]]]  # prepares; the step
 
@@ -34,7 +34,7 @@ async def deny(office: Office) -> Callable[[], Awaitable[None]]:
 
 async def give_up(office: Office) -> Callable[[], Awaitable[None]]:
     step = await confirm(office)
-    await office.reservations.reserve(BOOKING_ID, ATTEMPT, MOONLIGHT, SEATS)
+    await office.reservations.reserve(BOOKING_ID, FIRST_ATTEMPT, MOONLIGHT, SEATS)
     await office.ask(CANCEL)
     return step
 

@@ -24,7 +24,7 @@ from tests.support.controls import (
 from tests.unit.choreography.office import GRATIS, Office
 from ticketing.booking.events import BookingEvent
 from ticketing.notifications.api import NotificationKind
-from ticketing.process import UNKNOWN_BOOKING_PATIENCE
+from ticketing.policies import UNKNOWN_BOOKING_PATIENCE
 
 
 async def told(office: Office, *events: BookingEvent) -> list[NotificationKind]:

@@ -21,7 +21,7 @@ from ticketing.booking.commands import BookingCommand
 from ticketing.errors import DefectError
 from ticketing.payment.commands import RequestRefund
 from ticketing.payment.events import RefundReason
-from ticketing.process import UNKNOWN_BOOKING_PATIENCE
+from ticketing.policies import UNKNOWN_BOOKING_PATIENCE
 
 A_MOMENT = timedelta(milliseconds=1)
 

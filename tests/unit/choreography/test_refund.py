@@ -5,7 +5,7 @@ import pytest
 from choreography.refund import make_refund
 from tests.support.controls import PAYMENT_ID
 from tests.unit.choreography.office import Office
-from ticketing.process import UNKNOWN_BOOKING_PATIENCE
+from ticketing.policies import UNKNOWN_BOOKING_PATIENCE
 
 
 async def test_a_refund_is_made_and_recorded_once(office: Office) -> None:
