@@ -1,7 +1,7 @@
-"""Commands to the Booking entity, one activity each.
+"""Commands to the Booking entity: one activity per command.
 
-A step of a process is one command: its id comes from the workflow and the activity, so that a
-retry, a second worker or a second run of the process is the same command to the log.
+The command's id is made of the workflow's id and the activity's name, so a retry, a second worker
+or a second run of the process sends the same command.
 """
 
 from typing import Annotated, Literal

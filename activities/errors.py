@@ -1,4 +1,4 @@
-"""Translates defects for Temporal; the only file that knows `ApplicationError`."""
+"""Translates our defects for Temporal. No other activity knows `ApplicationError`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from ticketing.errors import DefectError
 
 @contextmanager
 def defects_are_final() -> Iterator[None]:
-    """A defect fails the activity at once and visibly; everything else Temporal tries again."""
+    """Fail the activity for good on a defect; Temporal retries it after any other error."""
     try:
         yield
     except (DefectError, ValidationError, AssertionError) as defect:

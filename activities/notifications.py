@@ -1,4 +1,4 @@
-"""Telling the client, at most once each."""
+"""Notifications to clients, each at most once."""
 
 from temporalio import activity
 

@@ -1,4 +1,4 @@
-"""Commands to the Payment entity, one activity each. Command ids as in `activities.bookings`."""
+"""Commands to the Payment entity: one activity per command, with ids as in `bookings.py`."""
 
 from typing import Annotated, Literal
 

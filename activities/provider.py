@@ -1,4 +1,4 @@
-"""Calls to the payment provider. Safe to repeat: the payment id is the idempotency key."""
+"""Calls to the payment provider. A repeat is safe: the payment id is the idempotency key."""
 
 from temporalio import activity
 
@@ -14,7 +14,7 @@ class ProviderActivities:
 
     @activity.defn
     async def refund_payment(self, payment_id: PaymentId) -> str:
-        """Give the money back; the provider's reference. Failures are counted, and tried again."""
+        """Refund the payment and return the provider's reference; failed attempts are counted."""
         try:
             with defects_are_final():
                 return await self._provider.refund(payment_id)

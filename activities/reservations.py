@@ -1,4 +1,4 @@
-"""Calls to the reservation service. Both are safe to repeat."""
+"""Calls to the reservation service; both are safe to repeat."""
 
 from temporalio import activity
 

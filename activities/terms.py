@@ -1,4 +1,4 @@
-"""The settings a process is run by: an activity, so that its history holds what it was told."""
+"""The terms of a process. An activity reads them, so that the history keeps them."""
 
 from temporalio import activity
 

@@ -32,7 +32,7 @@ from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BookingHandler, CommandHandler, PaymentHandler
 from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
-from ticketing.metrics import postgres as measures
+from ticketing.metrics import postgres as metrics_of_the_database
 from ticketing.metrics.api import Samples
 from ticketing.notice_receiver import NoticeReceiver
 from ticketing.notifications import log as notification_log
@@ -272,7 +272,7 @@ async def verify_all(parts: BoxOffice) -> list[str]:
 
 async def measure(parts: BoxOffice) -> Samples:
     """Numbers of the whole database, for Prometheus."""
-    return await measures.measure(parts.pool)
+    return await metrics_of_the_database.measure(parts.pool)
 
 
 async def migrate_database(settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""One SQLite file under one process. What was committed outlives a kill of process or machine."""
+"""A SQLite file for one process; a commit survives a kill of the process or the machine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ BEGIN = "BEGIN IMMEDIATE"
 
 
 def open_database(directory: Path) -> Connection:
-    """Opens the ledger kept in a directory, made when missing."""
+    """Open the ledger in a directory; create it if it is missing."""
     directory.mkdir(parents=True, exist_ok=True)
     database = connect(directory / "ledger.sqlite3", isolation_level=None)
     database.row_factory = Row

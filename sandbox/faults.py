@@ -1,4 +1,4 @@
-"""The plan of what is to go wrong, kept in the ledger: a restart forgets no fault."""
+"""The planned faults. The ledger keeps them, so they survive a restart."""
 
 from collections.abc import Sequence
 from sqlite3 import Connection
@@ -31,19 +31,19 @@ REMOVE_ALL = "DELETE FROM faults"
 
 class _Fault(Message):
     payment_id: Id | None = None  # any
-    times: int | None = Field(default=1, ge=1)  # None: always
+    times: int | None = Field(default=1, ge=1)  # None means always
     seconds: float = Field(default=0, ge=0, le=SECONDS_MAX)
 
 
 class RequestFault(_Fault):
-    """Hits requests; `seconds` is how long one hangs before it goes on or is cut."""
+    """A fault of requests; `seconds` is how long a request hangs before it continues or is cut."""
 
     operation: Literal["capture", "refund", "look_up"]
     fault: Literal["timeout_before_effect", "timeout_after_effect", "refuse", "slow"]
 
 
 class NoticeFault(_Fault):
-    """Hits the notices of effects that come after it was planned."""
+    """A fault of the notices about later effects."""
 
     operation: Literal["notice"]
     fault: Literal["duplicate", "reorder", "late", "lost"]
@@ -66,21 +66,21 @@ def replace_plan(database: Connection, faults: Sequence[RequestFault | NoticeFau
 
 
 def planned(database: Connection) -> list[RequestFault | NoticeFault]:
-    """What is left of the plan."""
+    """Return the faults that are still planned."""
     return [FAULT.validate_python(dict(row)) for row in database.execute(ALL)]
 
 
 def take_request_fault(
     database: Connection, operation: str, payment_id: str | None
 ) -> RequestFault | None:
-    """The fault that this request meets."""
+    """Take the next fault of this request from the plan."""
     with transaction(database):
         fault = _take(database, operation, payment_id)
     return fault if isinstance(fault, RequestFault) else None
 
 
 def take_notice_fault(database: Connection, payment_id: str) -> NoticeFault | None:
-    """The fault that this notice meets; in the transaction of its effect."""
+    """Take the next fault of this notice from the plan, in the transaction of its effect."""
     fault = _take(database, "notice", payment_id)
     return fault if isinstance(fault, NoticeFault) else None
 

@@ -1,4 +1,4 @@
-"""Where the money is. Every effect, its answer and its notice are one transaction."""
+"""The ledger: every effect is stored with its answer and its notice in one transaction."""
 
 import json
 from dataclasses import dataclass, replace
@@ -75,7 +75,7 @@ EFFECTS = """
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said to a request, to the byte; `body` is JSON."""
+    """The exact answer to a request; `body` is JSON."""
 
     status: int
     body: str
@@ -91,7 +91,7 @@ REFUSED = problem(HTTPStatus.PAYMENT_REQUIRED, "refused", reason="the bank says 
 def capture(
     database: Connection, key: str, request: CaptureRequest, *, refuse: bool, now: datetime
 ) -> Answer:
-    """Takes the money, or refuses to, once and for all under this key."""
+    """Capture the money or refuse to; this key gets the same answer for ever."""
     digest = _digest(request.model_dump_json())
     with transaction(database):
         answer = _first_answer(database, "capture", key, digest)
@@ -104,7 +104,7 @@ def capture(
 def refund(
     database: Connection, key: str, payment_id: str, *, refuse: bool, now: datetime
 ) -> Answer:
-    """Gives the money back. Only success is final: what is refused today may work tomorrow."""
+    """Refund the money. Only success is final: a refund that is refused may be retried."""
     digest = _digest(payment_id)
     with transaction(database):
         answer = _first_answer(database, "refund", key, digest)
@@ -116,7 +116,7 @@ def refund(
 
 
 def charge_back(database: Connection, payment_id: str, *, now: datetime) -> Answer:
-    """The payer's bank takes the money back by itself."""
+    """Charge the payment back, as the payer's bank does without asking us."""
     with transaction(database):
         return _give_back(database, "chargeback", payment_id, now)
 
@@ -134,7 +134,7 @@ def find(database: Connection, payment_id: str) -> Payment | None:
 
 
 def page(database: Connection, after: str | None) -> Answer:
-    """The next payments in the order of their capture; none after the last one."""
+    """Return the next payments in the order of their capture."""
     if after is not None and find(database, after) is None:
         return problem(HTTPStatus.NOT_FOUND, "unknown_payment")
     rows = database.execute(SOME, {"after": after, "page": PAGE})
@@ -142,7 +142,7 @@ def page(database: Connection, after: str | None) -> Answer:
 
 
 def effects(database: Connection) -> list[Effect]:
-    """Every movement of money, in order."""
+    """Return every effect in order."""
     rows = (dict(row) for row in database.execute(EFFECTS))
     return [Effect.model_validate(_with_amount(row)) for row in rows]
 
@@ -167,7 +167,7 @@ def _give_back(database: Connection, kind: EffectKind, payment_id: str, now: dat
 
 
 def _move(database: Connection, kind: EffectKind, payment_id: str, now: datetime) -> str | None:
-    """Moves money and writes the notice of it; the reference, or None if it had moved before."""
+    """Store an effect and its notice; return its reference, or None if it was stored before."""
     ref = f"{kind}-{token_hex(8)}"
     effect = {"payment_id": payment_id, "kind": kind, "ref": ref, "at": now.isoformat()}
     if database.execute(ADD_EFFECT, effect).rowcount == 0:

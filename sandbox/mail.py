@@ -1,4 +1,4 @@
-"""A mail server that keeps what it is sent, for people and tests to read.
+"""A mail server that keeps every message for people and tests to read.
 
 `python -m sandbox.mail --smtp-port N --http-port M --data-dir D`, on the loopback device unless
 `--host` says otherwise.
@@ -24,7 +24,7 @@ from sandbox import mail_store
 from sandbox.mail_store import Message, open_store
 
 LOOPBACK = "127.0.0.1"
-GRACE_SECONDS = 2  # for requests that are not read to the end when we have to stop
+GRACE_SECONDS = 2  # the time that open requests get when the server stops
 KEPT = "250 2.0.0 kept"
 NOT_NOW = "451 4.3.0 not now"
 
@@ -32,7 +32,7 @@ routes = APIRouter()
 
 
 class Faults(BaseModel):
-    """How many of the next messages get no answer, and how many after them are refused."""
+    """How many of the next messages get no answer, and how many after these are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class Faults(BaseModel):
 
 
 class PostOffice:
-    """What SMTP and HTTP share; aiosmtpd hands the messages to `handle_DATA`."""
+    """The state that SMTP and HTTP share; aiosmtpd calls `handle_DATA` with each message."""
 
     def __init__(self, database: Connection) -> None:
         self.database = database
@@ -93,7 +93,7 @@ async def health() -> dict[str, str]:
 
 
 def mail_server(directory: Path, host: str, smtp_port: int) -> FastAPI:
-    """The server, with its mail in a directory of its own."""
+    """Run the mail server with its mail in a directory of its own."""
 
     @asynccontextmanager
     async def open_office(app: FastAPI) -> AsyncIterator[None]:
@@ -112,7 +112,7 @@ def mail_server(directory: Path, host: str, smtp_port: int) -> FastAPI:
 
 def main() -> None:
     options = _options()
-    # uvicorn stops in good order and then raises the signal again: that is no failure.
+    # uvicorn shuts down and then raises the signal again, which is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(
         mail_server(options.data_dir, options.host, options.smtp_port),

@@ -1,4 +1,4 @@
-"""The mail that arrived, in one SQLite file. What was accepted outlives a kill."""
+"""The received mail in a SQLite file; an accepted message survives a kill."""
 
 from collections.abc import Sequence
 from email import message_from_bytes
@@ -32,7 +32,7 @@ FIND = """
 
 
 class Message(BaseModel):
-    """A message as its reader sees it; of a header that is repeated, the last."""
+    """A message as its reader sees it, with the last value of a repeated header."""
 
     to: str
     subject: str
@@ -42,7 +42,7 @@ class Message(BaseModel):
 
 
 def open_store(directory: Path) -> Connection:
-    """Opens the mail kept in a directory, made when missing."""
+    """Open the mail in a directory; create it if it is missing."""
     directory.mkdir(parents=True, exist_ok=True)
     database = connect(directory / "mail.sqlite3", isolation_level=None)
     for statement in (WAL, DURABLE, SCHEMA):
@@ -51,7 +51,7 @@ def open_store(directory: Path) -> Connection:
 
 
 def keep(database: Connection, recipients: Sequence[str], content: bytes) -> None:
-    """A copy for each recipient; on disk when this returns."""
+    """Store a copy for each recipient; it is on disk when this returns."""
     booking = _parsed(content)["X-Box-Office-Booking"]
     copies = [{"recipient": to, "booking": booking, "content": content} for to in recipients]
     with database:
@@ -60,7 +60,7 @@ def keep(database: Connection, recipients: Sequence[str], content: bytes) -> Non
 
 
 def find(database: Connection, *, to: str | None, booking: str | None) -> list[Message]:
-    """The newest last."""
+    """Return messages, the newest last."""
     rows = database.execute(FIND, {"to": to, "booking": booking})
     return [_message(recipient, _parsed(content)) for recipient, content in rows]
 

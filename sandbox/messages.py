@@ -1,4 +1,4 @@
-"""What goes over the wire."""
+"""The provider's messages on the wire."""
 
 from typing import Annotated, Literal
 
@@ -28,7 +28,7 @@ class CaptureRequest(Message):
 
 
 class Payment(CaptureRequest):
-    """A captured payment; the money is back with the payer if `refund_ref` is set."""
+    """A captured payment; the payer has the money back if `refund_ref` is set."""
 
     provider: Literal["sandbox"] = "sandbox"
     provider_ref: str
@@ -63,7 +63,7 @@ class Notice(Message):
 
 
 class NoticeState(Message):
-    """How the delivery of a notice goes."""
+    """The state of a notice's delivery."""
 
     notice_id: str
     type: NoticeType

@@ -1,7 +1,7 @@
-"""The provider tells others of every effect: at least once, also after a restart.
+"""The provider notifies its customer of every effect at least once, also after a restart.
 
-Notices leave in the order of their effects. When one cannot be delivered, only the later ones of
-the same payment wait for it. A fault is drawn when the notice is written, so it too is durable.
+Notices are sent in the order of their effects. A notice that cannot be delivered holds up only the
+later ones of its payment. Its fault is drawn when it is written, so faults survive a restart too.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from sandbox.faults import take_notice_fault
 from sandbox.messages import Notice, NoticeState, NoticeType, Payment
 
 COPIES = {"duplicate": 2, "lost": 0}
-DELIVERY = ClientTimeout(total=5.0)  # then the receiver is taken to be down
+DELIVERY = ClientTimeout(total=5.0)  # after this time the receiver counts as down
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.05, 5.0
-# The receiver does not want it: less urgent, as probably somebody has to repair something first.
+# The receiver refused it, so somebody probably has to repair something first.
 UNWANTED_PAUSE_SECONDS, UNWANTED_PAUSE_SECONDS_MAX = 0.5, 60.0
 DOUBLINGS_MAX = 10  # beyond both limits
 SUCCESS, UNWANTED = range(200, 300), range(400, 500)
@@ -65,7 +65,7 @@ STATES = """
 
 
 def write(database: Connection, kind: NoticeType, payment: Payment, now: datetime) -> None:
-    """Writes the notice of an effect, in its transaction."""
+    """Write the notice of an effect in the transaction of the effect."""
     fault = take_notice_fault(database, payment.payment_id)
     notice = Notice(notice_id=f"notice-{token_hex(8)}", type=kind, created_at=now, payment=payment)
     columns = {
@@ -86,7 +86,7 @@ def states(database: Connection) -> list[NoticeState]:
 
 
 async def deliver(database: Connection, url: str, secret: str, written: asyncio.Event) -> None:
-    """Delivers until it is cancelled; `written` says that there may be a new notice."""
+    """Deliver notices until cancelled; `written` is set when there may be a new one."""
     async with ClientSession(timeout=DELIVERY) as session:
         while True:
             written.clear()
@@ -99,13 +99,13 @@ async def deliver(database: Connection, url: str, secret: str, written: asyncio.
 
 
 def sign(secret: str, body: bytes, at_seconds: int) -> str:
-    """The value of the header `Provider-Signature`."""
+    """Return the value of the header `Provider-Signature`."""
     mac = hmac.digest(secret.encode(), f"{at_seconds}.".encode() + body, "sha256")
     return f"t={at_seconds},v1={mac.hex()}"
 
 
 def pause_seconds(attempts: int, status: int | None) -> float:
-    """How long to wait after so many attempts; `status` is the last answer, if there was one."""
+    """Return the pause after so many attempts; `status` is the last answer, if any."""
     factor = 2.0 ** min(attempts, DOUBLINGS_MAX)
     if status in UNWANTED:
         return min(UNWANTED_PAUSE_SECONDS * factor, UNWANTED_PAUSE_SECONDS_MAX)

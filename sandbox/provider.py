@@ -25,7 +25,7 @@ from sandbox.ledger import Answer
 from sandbox.messages import CaptureRequest, Effect, Health, NoticeState
 
 LOOPBACK = "127.0.0.1"
-GRACE_SECONDS = 2  # for requests that hang when we have to stop
+GRACE_SECONDS = 2  # the time that hanging requests get when the server stops
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 routes = APIRouter()
@@ -34,14 +34,14 @@ UNAVAILABLE = ledger.problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What the requests share."""
+    """The state that all requests share."""
 
     database: Connection
     written: asyncio.Event
 
 
 class CuttableProtocol(H11Protocol):
-    """Hands the connection to the application, as a fault may cut it without an answer."""
+    """Gives the connection to the application, because a fault may cut it without an answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -135,7 +135,7 @@ async def health() -> Health:
 
 
 def provider(directory: Path, notify_url: str | None, secret: str) -> FastAPI:
-    """The provider, with its ledger in a directory of its own."""
+    """Run the provider with its ledger in a directory of its own."""
 
     @asynccontextmanager
     async def open_office(app: FastAPI) -> AsyncIterator[None]:
@@ -153,7 +153,7 @@ def provider(directory: Path, notify_url: str | None, secret: str) -> FastAPI:
 
 def main() -> None:
     options = _options()
-    # uvicorn stops in good order and then raises the signal again: that is no failure.
+    # uvicorn shuts down and then raises the signal again, which is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(
         provider(options.data_dir, options.notify_url, options.secret),
@@ -169,7 +169,7 @@ def main() -> None:
 async def _serve(
     request: Request, operation: str, payment_id: str | None, act: Callable[[bool], Answer]
 ) -> Response:
-    """Lets the request meet its fault; `act` is told whether to refuse what is new to it."""
+    """Apply the planned fault to a request; `act` learns whether to refuse a new payment."""
     office: Office = request.app.state.office
     fault = faults.take_request_fault(office.database, operation, payment_id)
     kind, seconds = (fault.fault, fault.seconds) if fault else (None, 0.0)
@@ -185,7 +185,7 @@ async def _serve(
 
 
 async def _cut(request: Request, seconds: float) -> Response:
-    """Closes the connection, after hanging for some time; the response goes nowhere."""
+    """Close the connection after a pause, so that no response arrives."""
     await asyncio.sleep(seconds)
     transport: asyncio.Transport = request.state.transport
     transport.abort()

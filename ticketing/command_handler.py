@@ -1,4 +1,4 @@
-"""Load, decide, append: the life of a command. One transaction, one stream."""
+"""The life of a command: load the stream, decide, append the events in one transaction."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -29,18 +29,21 @@ S = TypeVar("S")
 E = TypeVar("E", bound=BaseModel)
 R = TypeVar("R", bound=Rejection)
 
-# After a conflict: somebody else wrote to the stream. Jittered, so that two do not keep in step.
+# The pauses after version conflicts; jitter keeps two writers from colliding again.
 PAUSES_SECONDS = (0.1, 0.15, 0.225)
 # A digest holds the name that its command had when it was first stored.
 _STORED_NAMES: dict[type[BaseModel], str] = {PayBooking: "ReceivePayment"}
-_HASHES = UUID("f3a7c1de-2b54-4c0a-8a43-0f5a2a9d6c38")  # the root of all digests; any would do
+_HASHES = UUID(
+    "f3a7c1de-2b54-4c0a-8a43-0f5a2a9d6c38"
+)  # the namespace of all digests; any fixed UUID would do
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted(Generic[S, E]):
-    """The entity as it is now, and what the command recorded: the first time, if repeated.
+    """The command was accepted: the entity as it is now, and the events that the command recorded.
 
-    `position` is where to wait for in a consumer to read one's own write.
+    A repeated command returns the events of its first time. Once a consumer has passed `position`,
+    its view shows these events.
     """
 
     state: S
@@ -66,7 +69,7 @@ class CommandHandler(Generic[C, S, E, R]):
     async def execute(
         self, command: C, *, command_id: UUID, metadata: Metadata
     ) -> Accepted[S, E] | R:
-        """What came of the command. The same id and content again: the same events, no new ones.
+        """Execute the command once; a repeat with the same id and content returns the same events.
 
         Raises:
             TransientError: others kept writing to the stream; try again later.
@@ -83,17 +86,19 @@ class CommandHandler(Generic[C, S, E, R]):
         raise TransientError(f"{stream}: {len(PAUSES_SECONDS) + 1} version conflicts in a row")
 
     async def read(self, stream: StreamId) -> S:
-        """The entity as it is now."""
+        """Return the entity as it is now."""
         events = await self._store.read_stream(stream)
-        return self._fold([self._codec.decode(each) for each in events], self._decider.initial)
+        return self._fold([self._codec.decode(event) for event in events], self._decider.initial)
 
     async def _try(
         self, stream: StreamId, command: C, ref: CommandRef, metadata: Metadata
     ) -> Accepted[S, E] | R | None:
         loaded = await self._store.load(stream, ref)
-        state = self._fold([self._codec.decode(e) for e in loaded.events], self._decider.initial)
+        state = self._fold(
+            [self._codec.decode(event) for event in loaded.events], self._decider.initial
+        )
         if loaded.already:
-            first = [self._codec.decode(each) for each in loaded.already]
+            first = [self._codec.decode(event) for event in loaded.already]
             last = loaded.already[-1]
             return Accepted(state, tuple(first), (last.slice, last.position))
         outcome = self._decider.decide(command, state, loaded.now)
@@ -109,7 +114,7 @@ class CommandHandler(Generic[C, S, E, R]):
             metadata=metadata,
         )
         if not isinstance(result, Appended):
-            return None  # a conflict, or a twin of this command was faster: look again
+            return None  # another command, or a copy of this one, was faster: load again
         self._doorbell.ring(result.slice)
         return Accepted(self._fold(outcome, state), tuple(outcome), (result.slice, result.position))
 
@@ -126,6 +131,6 @@ PaymentHandler: TypeAlias = CommandHandler[
 
 
 def digest(command: BaseModel) -> UUID:
-    """Return what tells a command from another one that was sent under the same id."""
+    """Return the digest that tells two commands with the same id apart."""
     name = _STORED_NAMES.get(type(command), type(command).__name__)
     return uuid5(_HASHES, f"{name}{command.model_dump_json()}")

@@ -1,4 +1,4 @@
-"""The shape of an entity: what may happen (`decide`) and what it changes (`evolve`).
+"""The shape of an entity: `decide` says what may happen, `evolve` what that changes.
 
 After J. Chassaing, "Functional Event Sourcing Decider", 2021.
 """
@@ -12,7 +12,7 @@ from ticketing.value import Value
 
 
 class Rejection(Value):
-    """A command was refused: a value and a fact about the state, not an exception."""
+    """The answer to a command that an entity refuses: a value, not an exception."""
 
 
 C = TypeVar("C")  # commands
@@ -23,7 +23,7 @@ R = TypeVar("R", bound=Rejection)
 
 @dataclass(frozen=True, slots=True)
 class Decider(Generic[C, S, E, R]):
-    """An entity's rules, pure.
+    """The rules of an entity, as pure functions.
 
     `decide` returns events, `()` when there is nothing to do, or a rejection; its last argument
     is the database's clock. `evolve` raises `ImpossibleTransition` for an event that cannot follow.

@@ -1,4 +1,4 @@
-"""The business's additions to the log's two kinds of trouble."""
+"""The defects of the business, beside the two kinds of error that the log knows."""
 
 from eventstore.errors import DefectError, TransientError
 

@@ -1,4 +1,4 @@
-"""Ids, stream names and command ids. A `str` is not an id."""
+"""Ids, stream names and command ids. No plain `str` is an id."""
 
 from hashlib import sha256
 from typing import Annotated, NewType
@@ -13,22 +13,22 @@ PaymentId = NewType("PaymentId", _Id)
 ClientId = NewType("ClientId", _Id)
 ConcertId = NewType("ConcertId", _Id)
 
-# The root of all command ids; any fixed UUID would do.
+# The namespace of all command ids; any fixed UUID would do.
 _COMMANDS = UUID("6b1f3c52-8f0e-4d57-9a35-0c2f4c1d7e11")
 
 
 def booking_stream(booking_id: BookingId) -> str:
-    """The stream of a booking; also the id of its process."""
+    """Return the name of a booking's stream, which is also the id of its process."""
     return f"booking-{booking_id}"
 
 
 def payment_stream(payment_id: PaymentId) -> str:
-    """The stream of a payment; also the id of its process."""
+    """Return the name of a payment's stream, which is also the id of its process."""
     return f"payment-{payment_id}"
 
 
 def command_id(process_id: str, step: str) -> UUID:
-    """The id of a process step's command: the same step again is the same command."""
+    """Return the id of a step's command: a repeated step sends the same command."""
     return uuid5(_COMMANDS, f"{process_id}/{step}")
 
 
@@ -36,7 +36,7 @@ FIRST_ATTEMPT = 1  # the attempt to reserve that a booking itself makes
 
 
 def reinstatement_attempt(payment_id: PaymentId) -> int:
-    """The reservation attempt of a late payment: above 1, and its own (docs/decisions/0004).
+    """Return the number of a late payment's attempt to reserve (docs/decisions/0004).
 
     Two late payments for one booking never share a hold, so each can release its own.
     """

@@ -8,18 +8,18 @@ from pydantic import Field, StringConstraints
 from ticketing.errors import CurrencyMismatchError
 from ticketing.value import Value
 
-AMOUNT_MINOR_MAX = 2**63 - 1  # what SQL counts in
+AMOUNT_MINOR_MAX = 2**63 - 1  # the range of a SQL bigint
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 
 
 class Money(Value):
-    """An amount in the currency's minor unit (cents)."""
+    """An amount in the currency's minor unit, such as cents."""
 
     amount_minor: int = Field(ge=0, le=AMOUNT_MINOR_MAX)
     currency: Currency
 
     def __add__(self, other: "Money") -> "Money":
-        """The sum.
+        """Return the sum.
 
         Raises:
             CurrencyMismatchError: the currencies differ.
@@ -29,12 +29,12 @@ class Money(Value):
         return Money(amount_minor=self.amount_minor + other.amount_minor, currency=self.currency)
 
     def __str__(self) -> str:
-        """For people: `15.00 EUR`."""
+        """Return the amount for people: `15.00 EUR`."""
         return f"{self.amount_minor // 100}.{self.amount_minor % 100:02} {self.currency}"
 
 
 def total_of(amounts: Iterable[Money]) -> Money:
-    """The sum of at least one amount.
+    """Return the sum of one or more amounts.
 
     Raises:
         CurrencyMismatchError: the currencies differ.

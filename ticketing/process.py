@@ -35,14 +35,14 @@ class PlaceAnswer(Value):
 
 
 class CancelAnswer(Value):
-    """How the booking ended: `settled` if a payment won the race."""
+    """How the booking ended; it is `settled` if a payment was faster than the cancellation."""
 
     status: BookingStatus | Literal["rejected", "not_found"]
     reason: str | None = None
 
 
 class PaymentOutcome(Value):
-    """What became of the money. `rejected`: the payment id is taken by another payment."""
+    """What became of a payment; it is `rejected` if another payment has the same id."""
 
     payment_id: PaymentId
     status: Literal["applied", "refunded", "rejected"]
@@ -52,18 +52,18 @@ class PaymentOutcome(Value):
 
 
 class NoAnswerError(TransientError):
-    """The process has the request and goes on, but nobody answered in time."""
+    """The process accepted the request and continues, but did not answer in time."""
 
 
 class BookingProcess(Protocol):
     """The business process as its clients see it."""
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
-        """Place a booking and wait for the decision. The same request again: the same answer."""
+        """Place a booking and wait for the decision; a repeated request gets the same answer."""
         ...
 
     async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
-        """Hand in money that arrived and wait for what became of it."""
+        """Hand in a captured payment and wait until it is applied or refunded."""
         ...
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
@@ -72,7 +72,7 @@ class BookingProcess(Protocol):
 
 
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562, 5.7): unguessable, and sorted by the time it was made."""
+    """Return a UUIDv7 (RFC 9562, 5.7): nobody can guess it, and it sorts by its time."""
     milliseconds = time.time_ns() // 1_000_000
     value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
     return str(UUID(int=value | 0b10 << 62 | secrets.randbits(62)))

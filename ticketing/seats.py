@@ -6,19 +6,19 @@ from pydantic import Field
 from ticketing.money import Money
 from ticketing.value import Value
 
-SEAT_NUMBER_MAX = 2**31 - 1  # what a column holds
+SEAT_NUMBER_MAX = 2**31 - 1  # the range of a SQL integer
 
 
 @total_ordering
 class Seat(Value):
-    """A place in the hall; ordered by row, then number."""
+    """A seat of the hall; seats are ordered by row, then by number."""
 
     row: int = Field(ge=1, le=SEAT_NUMBER_MAX)
     number: int = Field(ge=1, le=SEAT_NUMBER_MAX)
 
     @classmethod
     def parse(cls, text: str) -> "Seat":
-        """Read `3-14`: row 3, number 14.
+        """Parse `3-14` as row 3, number 14.
 
         Raises:
             ValueError: the text is not of that form, or a number is 0.
@@ -32,12 +32,12 @@ class Seat(Value):
         return (self.row, self.number) < (other.row, other.number)
 
     def __str__(self) -> str:
-        """For people: `3-14`."""
+        """Return the seat for people: `3-14`."""
         return f"{self.row}-{self.number}"
 
 
 class Ticket(Value):
-    """A seat at its price."""
+    """A seat and its price."""
 
     seat: Seat
     price: Money

@@ -1,14 +1,14 @@
-"""The base of everything that crosses an edge: checked, frozen, nothing extra."""
+"""The base class of events, commands, rejections and messages."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-# Without NUL, which Postgres keeps in no text.
+# NUL is refused, because Postgres cannot store it in a text.
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class Value(BaseModel):
-    """A frozen model; unknown fields are errors. Events, commands, rejections and messages."""
+    """A frozen model that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

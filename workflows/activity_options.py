@@ -1,4 +1,4 @@
-"""Every timeout and retry policy, each number with its reason."""
+"""Every timeout and retry policy of an activity, with the reason of each number."""
 
 from datetime import timedelta
 from typing import TypedDict
@@ -16,8 +16,8 @@ class Options(TypedDict):
     retry_policy: RetryPolicy
 
 
-# A command is two statements on one connection: milliseconds. 5 s is a database in trouble, and
-# stays below the 8 s after which a workflow task with local activities must heartbeat.
+# A command takes two statements, so milliseconds. After 5 s the database is in trouble; a workflow
+# task with local activities must heartbeat after 8 s.
 ENTITY_COMMAND: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=5),
     "retry_policy": RetryPolicy(
@@ -25,7 +25,7 @@ ENTITY_COMMAND: LocalOptions = {
     ),
 }
 
-# Another company's service could be slow; we wait 10 s for it, then ask again.
+# The service may be another company's and slow: wait 10 s for its answer, then retry.
 RESERVATION: Options = {
     "start_to_close_timeout": timedelta(seconds=10),
     "retry_policy": RetryPolicy(
@@ -33,7 +33,7 @@ RESERVATION: Options = {
     ),
 }
 
-# Until the money is back, whatever it takes: after a day of trouble, once an hour is enough.
+# A refund is retried until it is made; once an hour is enough after a day of failures.
 REFUND: Options = {
     "start_to_close_timeout": timedelta(seconds=10),
     "retry_policy": RetryPolicy(
@@ -41,7 +41,7 @@ REFUND: Options = {
     ),
 }
 
-# At most once: one attempt, and the process goes on whatever came of it.
+# A notification is sent at most once: one attempt, and then the process continues.
 NOTIFICATION: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=3),
     "retry_policy": RetryPolicy(maximum_attempts=1),

@@ -1,6 +1,6 @@
-"""The booking process: reserve, confirm or deny, wait for the money, settle, cancel or expire.
+"""The booking process: reserve, confirm or deny, wait for payment, then settle, cancel or expire.
 
-Every step is safe to repeat; the entity decides every race, this class only asks.
+Every step is safe to repeat. The entity decides every race; the process only asks it.
 """
 
 import asyncio
@@ -42,8 +42,10 @@ from workflows.messages import (
 )
 from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update
 
-RE_ARM_FIRST = timedelta(seconds=1)  # the pauses when the database says it is too early to expire,
-RE_ARM_MAX = timedelta(minutes=1)  # doubling, so that clocks far apart cost few timers
+RE_ARM_FIRST = timedelta(
+    seconds=1
+)  # the first pause when the entity says that it is too early to expire
+RE_ARM_MAX = timedelta(minutes=1)  # pauses double, so that clocks far apart cost few timers
 
 C = TypeVar("C", bound=BookingCommand)
 
@@ -63,11 +65,11 @@ class BookingWorkflow:
 
     @workflow.run
     async def run(self, request: PlaceRequest) -> BookingOutcome:
-        """From the request to the end of the booking."""
+        """Lead the booking from the request to its end."""
         booking = asyncio.create_task(self._book(request))
         try:
             self._outcome = await asyncio.shield(booking)
-        except asyncio.CancelledError:  # "Request Cancellation" in the Web UI: no step is cut off
+        except asyncio.CancelledError:  # "Request Cancellation" in the Web UI cuts off no step
             self._cancellation = self._cancellation or CancelRequest(
                 reason="process cancelled", cancelled_by="operator"
             )
@@ -104,7 +106,7 @@ class BookingWorkflow:
             expired = await self._expire()
             if not isinstance(expired, TooEarlyToExpire):
                 return await self._close(expired)
-            deadline = workflow.now() + pause  # the database's clock is behind this one
+            deadline = workflow.now() + pause  # the database's clock is behind Temporal's
             pause = min(2 * pause, RE_ARM_MAX)
 
         if self._settled_by or not self._cancellation:
@@ -112,7 +114,7 @@ class BookingWorkflow:
         return await self._cancel(self._cancellation)
 
     async def _remind(self, expires_at: datetime, before: timedelta) -> None:
-        """Once, and only while there is time to pay: the worker may have been away."""
+        """Remind the client once, unless the deadline passed while no worker ran."""
         remind_at = expires_at - before
         if not workflow.now() < remind_at < expires_at:
             return
@@ -121,7 +123,7 @@ class BookingWorkflow:
             await self._tell("payment_reminder")
 
     async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
-        """The service's answer; None without one in time, or when a cancel came first."""
+        """Return the service's answer; None if it came too late or a cancel came first."""
         self._say("the reservation of its seats", until=workflow.now() + within)
         reserving = workflow.start_activity_method(
             ReservationActivities.reserve_seats,
@@ -137,14 +139,14 @@ class BookingWorkflow:
         )
         await workflow.wait_condition(lambda: reserving.done() or self._cancellation is not None)
         if not reserving.done():
-            reserving.cancel()  # if it arrives after the release, the tombstone refuses it
+            reserving.cancel()  # a request that arrives after the release is refused
             return None
         try:
             return await reserving
         except ActivityError as error:
             if error.retry_state == RetryState.TIMEOUT or isinstance(error.cause, TimedOut):
                 return None
-            raise  # a defect: the workflow fails visibly, the booking stays as it is
+            raise  # a defect fails the workflow visibly and leaves the booking as it is
 
     async def _confirm(self, reserved: Reserved) -> BookingAnswer:
         command = ConfirmBooking(
@@ -163,7 +165,7 @@ class BookingWorkflow:
         reason = denial_reason(refusal) if refusal else "reservation_timed_out"
         command = DenyBooking(booking_id=self._request.booking_id, reason=reason)
         answer = await self._ask(BookingActivities.deny_booking, command, f"deny: {reason}")
-        # a refused reservation holds nothing; one that timed out may have been made after all
+        # a refused reservation holds no seats; one that timed out may hold them
         return await self._close(answer, holds_seats=refusal is None)
 
     async def _expire(self) -> BookingAnswer:
@@ -182,7 +184,7 @@ class BookingWorkflow:
         return await self._close(answer)
 
     async def _close(self, answer: BookingAnswer, *, holds_seats: bool = True) -> BookingOutcome:
-        """The booking is over: give its seats back, unless they are bought, and tell the client."""
+        """End the process: release the seats unless they are bought, and notify the client."""
         status = _status(answer)
         reason = answer.reason if isinstance(answer, BookingAccepted) else None
         self._decide(status, reason=reason)
@@ -217,12 +219,12 @@ class BookingWorkflow:
         command: C,
         summary: str,
     ) -> BookingAnswer:
-        """Put a command to the entity, until it answers."""
+        """Send a command to the booking, and retry until it answers."""
         self._say(f"the booking's answer to '{summary}'")
         return await steps.ask(step, command, summary)
 
     async def _woken(self, *, until: datetime | None, summary: str) -> bool:
-        """Wait for the money or a cancel; False if the instant came first."""
+        """Wait for the payment or a cancel; return False if the instant came first."""
         self._say(f"payment of {self._total}", until=self._expires_at)
         timeout = None if until is None else max(until - workflow.now(), timedelta(0))
         try:
@@ -244,7 +246,7 @@ class BookingWorkflow:
     def _decide(
         self, status: BookingStatus, *, tickets: tuple[Ticket, ...] = (), reason: str | None = None
     ) -> None:
-        """Answer the client; only the first decision counts."""
+        """Answer the client who placed the booking; only the first decision counts."""
         self._decision = self._decision or PlaceAnswer(
             booking_id=self._request.booking_id,
             status=status,
@@ -260,7 +262,7 @@ class BookingWorkflow:
         return BookingOutcome(booking_id=self._request.booking_id, status=status, reason=reason)
 
     def _say(self, waiting_for: str, *, until: datetime | None = None) -> None:
-        """Current details: what the Web UI shows at the top of the page."""
+        """Show what the process waits for, in the Web UI and to the `status` query."""
         self._waiting_for = waiting_for
         steps.say(waiting_for, until=until)
 
@@ -283,7 +285,7 @@ class BookingWorkflow:
 
     @workflow.signal(description="Only for the payment process, once it settled the booking")
     def settled(self, payment: Settled | None = None) -> None:
-        if payment:  # one sent by hand may have no input
+        if payment:  # a signal that was sent by hand may have no input
             self._settled_by = payment.payment_id
 
     @workflow.query(description="The request, its decision, what is waited for, the end. No input")
@@ -297,10 +299,10 @@ class BookingWorkflow:
 
 
 def _status(answer: BookingAnswer) -> BookingStatus:
-    """The status the booking has, accepted or not.
+    """Return the booking's status, from an accepted command or from a rejection.
 
     Raises:
-        ApplicationError: the rejection makes no sense here, which is a defect.
+        ApplicationError: the rejection reports no final status, which is a defect.
     """
     if isinstance(answer, BookingAccepted):
         return answer.status

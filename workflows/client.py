@@ -1,4 +1,4 @@
-"""The orchestrated booking process, seen from its clients: start, update, query."""
+"""Clients of the orchestrated booking process: they start, update and query workflows."""
 
 import asyncio
 from contextlib import suppress
@@ -36,14 +36,14 @@ from workflows.web_ui import booking_texts, payment_texts
 
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
-CONTENT = "content"  # memo: a digest of the payment that the process is about
+CONTENT = "content"  # the memo that holds a digest of the process's payment
 
 W = TypeVar("W")
 T = TypeVar("T")
 
 
 class OrchestratedBookingProcess:
-    """`ticketing.process.BookingProcess` on Temporal. `patience` is how long a caller waits."""
+    """A `BookingProcess` on Temporal. `patience` is how long a caller waits for an answer."""
 
     def __init__(self, client: Client, task_queue: str, *, patience: timedelta) -> None:
         self._client = client
@@ -51,7 +51,7 @@ class OrchestratedBookingProcess:
         self._patience = patience
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
-        """Place a booking and wait for the decision. The same request again: the same answer.
+        """Place a booking and wait for the decision; a repeated request gets the same answer.
 
         Raises:
             NoAnswerError: the booking process is started, but did not decide in time.
@@ -78,22 +78,24 @@ class OrchestratedBookingProcess:
             return await self._client.execute_update_with_start_workflow(
                 BookingWorkflow.decision,
                 start_workflow_operation=start,
-                # other content is another request: it must not be given this one's answer
+                # a request with other content must not get this request's answer
                 id=f"decision-{pseudonym(self._client.data_converter, _digest(request))}",
                 rpc_timeout=self._patience,
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
         finally:
-            with suppress(RPCError, WorkflowAlreadyStartedError):  # else asyncio warns of it
+            with suppress(
+                RPCError, WorkflowAlreadyStartedError
+            ):  # asyncio would warn of an exception that nobody read
                 await start.workflow_handle()
 
     async def _existing(self, request: PlaceBooking) -> PlaceAnswer:
-        """The answer of a process that was started before, perhaps not by this request."""
+        """Return the answer of a process that exists, perhaps because of another request."""
         handle = self._booking(request.booking_id)
         progress = await self._progress(handle)
         if progress.outcome and progress.outcome.status == "rejected":
-            # nothing was booked then, so this id is free for a corrected request
+            # nothing was booked, so a corrected request may use the id
             return await self._start_and_decide(request, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
         if progress.request != request:
             return PlaceAnswer(
@@ -114,7 +116,7 @@ class OrchestratedBookingProcess:
         except RPCError as error:
             if (await handle.describe()).status is not WorkflowExecutionStatus.COMPLETED:
                 raise NoAnswerError(f"nobody answers for {handle.id}") from error
-        # the workers of its version are gone, as they may be: its history tells the same
+        # No worker of its version is left to answer; the history tells the same.
         request = await requested(self._client, handle)
         outcome = await handle.result()
         decision = PlaceAnswer(**outcome.model_dump()) if outcome.status != "rejected" else None
@@ -123,7 +125,7 @@ class OrchestratedBookingProcess:
         )
 
     async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
-        """Hand in money that arrived and wait for what became of it.
+        """Hand in a captured payment and wait until it is applied or refunded.
 
         Raises:
             NoAnswerError: the payment process is started, but did not end in time.
@@ -166,7 +168,7 @@ class OrchestratedBookingProcess:
 
     async def _result(self, handle: WorkflowHandle[W, T], too_late: str) -> T:
         try:
-            # not `rpc_timeout`: a long poll that runs into it is repeated, for ever
+            # `rpc_timeout` would not do: the SDK repeats a long poll that runs into it
             async with asyncio.timeout(self._patience.total_seconds()):
                 return await handle.result()
         except TimeoutError as error:
@@ -179,14 +181,14 @@ class OrchestratedBookingProcess:
 def booking_handle(
     client: Client, booking_id: BookingId
 ) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
-    """The handle of a booking's process."""
+    """Return the handle of a booking's workflow."""
     return client.get_workflow_handle_for(BookingWorkflow.run, booking_stream(booking_id))
 
 
 async def requested(
     client: Client, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
 ) -> PlaceBooking:
-    """What a booking's process began with, from its history: no worker is needed."""
+    """Read the request that started a booking's workflow from its history, without a worker."""
     started = await anext(handle.fetch_history_events(page_size=1))
     payloads = started.workflow_execution_started_event_attributes.input.payloads
     (request,) = await client.data_converter.decode(payloads, [PlaceBooking])
@@ -195,7 +197,7 @@ async def requested(
 
 
 async def start_booking(client: Client, task_queue: str, request: PlaceBooking) -> None:
-    """Give a booking its process, unless one is running."""
+    """Start the workflow of a booking, unless it is running."""
     await client.start_workflow(
         BookingWorkflow.run,
         request,
@@ -210,7 +212,10 @@ async def start_booking(client: Client, task_queue: str, request: PlaceBooking) 
 async def start_payment(
     client: Client, task_queue: str, payment: ReceivePayment, *, again: bool = False
 ) -> WorkflowHandle[PaymentWorkflow, PaymentOutcome]:
-    """Give a payment its process, unless one is running or, but for `again`, has ended."""
+    """Start the workflow of a payment, unless it is running.
+
+    A workflow that has ended is started again only with `again`.
+    """
     reuse = WorkflowIDReusePolicy
     try:
         return await client.start_workflow(
@@ -235,7 +240,7 @@ def _digest(command: PlaceBooking | ReceivePayment) -> str:
 
 
 def _columns(client: Client, request: PlaceBooking) -> TypedSearchAttributes:
-    """Search attributes are never encrypted."""
+    """Return the search attributes, which Temporal never encrypts."""
     return TypedSearchAttributes(
         [
             SearchAttributePair(CONCERT_ID, request.concert_id),
@@ -245,11 +250,13 @@ def _columns(client: Client, request: PlaceBooking) -> TypedSearchAttributes:
 
 
 async def _columns_of_booking(client: Client, booking_id: BookingId) -> TypedSearchAttributes:
-    """Those of the booking's process: a payment does not know its concert. Costs no Action."""
+    """Copy the search attributes of the booking's workflow; this costs no Action."""
     try:
         found = (await booking_handle(client, booking_id).describe()).typed_search_attributes
     except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:  # as yet, or no more
+        if (
+            error.status is RPCStatusCode.NOT_FOUND
+        ):  # the booking has no workflow yet, or its history was deleted
             return TypedSearchAttributes.empty
         raise
-    return TypedSearchAttributes([each for each in found if each.key in (CONCERT_ID, CLIENT_ID)])
+    return TypedSearchAttributes([pair for pair in found if pair.key in (CONCERT_ID, CLIENT_ID)])

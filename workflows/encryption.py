@@ -1,7 +1,7 @@
-"""The data converter of all our clients and workers: pydantic's, and AES-GCM once there is a key.
+"""The data converter of all clients and workers: pydantic's, with AES-GCM if a key is set.
 
-What Temporal stores is then unreadable to who runs it: inputs, results, failures, memos, summaries.
-Search attributes, ids and names stay in clear (docs/encryption.md).
+With a key, nobody who runs Temporal can read inputs, results, failures, memos and summaries.
+Search attributes, ids and names stay readable (docs/encryption.md).
 """
 
 import hmac
@@ -34,62 +34,64 @@ from temporalio.converter import (
 
 ENCODING = b"binary/encrypted"
 KEY_ID = "encryption-key-id"
-WORKFLOW_ID = "encryption-workflow-id"  # whose payload it is; ids of ours tell nothing of a client
-REFUSED = "refused"  # an encoding that no converter knows
+WORKFLOW_ID = "encryption-workflow-id"  # the payload's workflow; its id says nothing about a client
+REFUSED = "refused"  # an encoding that no converter can decode
 
-PLAINTEXT = "plaintext"  # stands in the ring for no encryption
+PLAINTEXT = "plaintext"  # the entry of the ring that stands for no encryption
 KEY_BYTES = (16, 24, 32)
-KEY_ID_FORM = re.compile(r"[A-Za-z0-9_-]{1,16}")  # too short for a key that stands in its place
-NONCE_BYTES = 12  # random: good for 2^32 payloads under one key (NIST SP 800-38D, 8.3)
+KEY_ID_FORM = re.compile(r"[A-Za-z0-9_-]{1,16}")  # no key is this short
+NONCE_BYTES = 12  # random nonces are safe for 2^32 payloads per key (NIST SP 800-38D, 8.3)
 PSEUDONYM_HEX = 32
 
 
 class UnknownKeyError(Exception):
-    """A payload's key is not here. It may come: Temporal tries again until it does."""
+    """The key of a payload is missing. Temporal retries until somebody adds it."""
 
 
 class PayloadRefusedError(Exception):
-    """A payload that no holder of a key wrote for this workflow."""
+    """Nobody who holds a key wrote this payload for this workflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A cipher, and what makes digests: both of the same secret."""
+    """A cipher and a key for digests, both derived from one secret."""
 
     id: str
     cipher: AESGCM
     digest_key: bytes
 
     def pseudonym(self, text: str) -> str:
-        """The same for the same text, and of no use without the key."""
+        """Return the pseudonym of a text, which nobody can compute without the key."""
         return hmac.new(self.digest_key, text.encode(), "sha256").hexdigest()[:PSEUDONYM_HEX]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The first key encrypts, or nothing does; every other one still decrypts."""
+    """The keys: the first one encrypts, every key decrypts."""
 
     first: Key | None
     keys: Mapping[str, Key]
-    plaintext: bool  # whether what is not encrypted is read
+    plaintext: bool  # whether payloads without encryption are accepted
 
     def pseudonym(self, text: str) -> str:
-        """What may stand in clear for a text; without encryption the text itself."""
+        """Return the pseudonym of a text; without encryption, the text itself."""
         return self.first.pseudonym(text) if self.first else text
 
     def pseudonyms(self, text: str) -> list[str]:
-        """All that may stand for a text since the oldest key."""
-        digests = [each.pseudonym(text) for each in self.keys.values()]
+        """Return the pseudonyms of a text under every key."""
+        digests = [key.pseudonym(text) for key in self.keys.values()]
         return [*digests, text] if self.plaintext else digests
 
 
 def key_ring(secrets: Sequence[SecretStr]) -> KeyRing:
-    """The ring of `id:base64` entries, one of which may be `plaintext`. Without any: plaintext.
+    """Build the ring from `id:base64` entries, one of which may be `plaintext`.
+
+    Without an entry nothing is encrypted.
 
     Raises:
-        ValueError: an entry is malformed. Says which and what is allowed, and never a secret.
+        ValueError: an entry is malformed; the message never contains a secret.
     """
-    entries = [each.get_secret_value() for each in secrets] or [PLAINTEXT]
+    entries = [secret.get_secret_value() for secret in secrets] or [PLAINTEXT]
     keys: dict[str, Key] = {}
     for place, entry in enumerate(entries, 1):
         if entry == PLAINTEXT:
@@ -119,11 +121,11 @@ def _key(place: str, entry: str) -> Key:
 
 
 class EncryptionCodec(PayloadCodec, WithSerializationContext):
-    """Encrypts each payload and binds it to the workflow that it belongs to.
+    """Encrypts every payload and binds it to its workflow.
 
-    The workflow's id is authenticated and stands beside the payload, so that a codec server, which
-    is told no workflow, can decode as well. Whoever knows the workflow refuses the payload of
-    another. One that was encoded without a workflow, as by the codec server, is good for any.
+    The id of the workflow is stored and authenticated with the payload. A codec server is told no
+    workflow and accepts any; a client or worker refuses the payload of another workflow. A payload
+    that the codec server encoded names no workflow, so every workflow accepts it.
     """
 
     def __init__(self, ring: KeyRing, workflow_id: str | None = None) -> None:
@@ -131,7 +133,7 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         self._workflow_id = workflow_id
 
     def with_context(self, context: SerializationContext) -> Self:
-        """The codec for payloads of one workflow."""
+        """Return the codec for the payloads of one workflow."""
         match context:
             case WorkflowSerializationContext() | ActivitySerializationContext():
                 return type(self)(self.ring, context.workflow_id)
@@ -139,20 +141,20 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
                 return self
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Encrypted with the first key, or as they are."""
-        return [self._sealed(each) for each in payloads]
+        """Encrypt payloads with the first key; without a key, return them unchanged."""
+        return [self._sealed(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Decrypted, each with its own key.
+        """Decrypt every payload with the key that it names.
 
-        A worker is handed all that happened to a workflow at once, and an error here would stop the
-        workflow for ever. So what is refused comes back in an encoding that no converter knows: the
-        update fails, the signal is dropped (docs/decisions/0013).
+        A worker decodes the whole input of a workflow task at once, so an error here would stop
+        the workflow for ever. A refused payload is therefore returned in an encoding that no
+        converter can decode: the update fails, or the signal is dropped (docs/decisions/0013).
 
         Raises:
             UnknownKeyError: a key is missing.
         """
-        return [self._opened_or_marked(each) for each in payloads]
+        return [self._opened_or_marked(payload) for payload in payloads]
 
     def _opened_or_marked(self, payload: Payload) -> Payload:
         try:
@@ -161,11 +163,11 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
             return Payload(metadata={"encoding": f"{REFUSED}: {refused}".encode()})
 
     def opened(self, payload: Payload) -> Payload:
-        """Decrypted.
+        """Decrypt one payload.
 
         Raises:
-            UnknownKeyError: its key is missing.
-            PayloadRefusedError: it is not as a holder of the key wrote it, or of another workflow.
+            UnknownKeyError: the key is missing.
+            PayloadRefusedError: the payload was changed, or belongs to another workflow.
         """
         if payload.metadata.get("encoding") != ENCODING:
             if not self.ring.plaintext:
@@ -180,7 +182,11 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
             return Payload.FromString(cipher.decrypt(nonce, sealed, _bound(key_id, workflow_id)))
-        except (InvalidTag, ValueError, DecodeError):  # ValueError: too short for a nonce
+        except (
+            InvalidTag,
+            ValueError,
+            DecodeError,
+        ):  # ValueError means that it is too short for a nonce
             raise PayloadRefusedError("it was tampered with, or truncated") from None
 
     def _sealed(self, payload: Payload) -> Payload:
@@ -198,9 +204,9 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
 
 
 def data_converter(keys: Sequence[SecretStr] = ()) -> DataConverter:
-    """Pydantic's, with the payloads encrypted by the keys of `BOX_OFFICE_PAYLOAD_KEYS`.
+    """Return pydantic's data converter, encrypting with the keys of `BOX_OFFICE_PAYLOAD_KEYS`.
 
-    Failures are encrypted with their messages and stack traces.
+    Messages and stack traces of failures are encrypted too.
 
     Raises:
         ValueError: a key is malformed.
@@ -216,13 +222,13 @@ def data_converter(keys: Sequence[SecretStr] = ()) -> DataConverter:
 
 
 def pseudonym(converter: DataConverter, text: str) -> str:
-    """What a client with this data converter may leave in clear for a text."""
+    """Return what a client with this data converter may show instead of a text."""
     codec = converter.payload_codec
     return codec.ring.pseudonym(text) if isinstance(codec, EncryptionCodec) else text
 
 
 def _bound(key_id: str, workflow_id: str) -> bytes:
-    """What is authenticated beside the ciphertext; no key id holds a colon."""
+    """Return the data authenticated with the ciphertext; no key id contains a colon."""
     return f"{key_id}:{workflow_id}".encode()
 
 

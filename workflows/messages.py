@@ -1,4 +1,4 @@
-"""The wire contracts of the workflows. One JSON object each, so that a person can type it."""
+"""The messages of the workflows: each is one JSON object that a person can type."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,22 +15,22 @@ from ticketing.value import ShortText, Value
 
 
 def _fail_visibly(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Bad input fails the workflow; any other error in it is tried again, until it is mended.
+    """Validate an input; bad input fails the workflow, while Temporal retries other errors.
 
     Raises:
-        ApplicationError: what is wrong, without what was given.
+        ApplicationError: says which field is wrong, and does not repeat the input.
     """
     try:
         return validate(value)
     except ValidationError as error:
         wrong = [
-            f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}"
-            for each in error.errors(include_input=False, include_url=False)
+            f"{'.'.join(map(str, problem['loc'])) or 'input'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
         ]
         raise ApplicationError("; ".join(wrong), type="BadInput", non_retryable=True) from None
 
 
-# What workflows start with. Named, for the SDK drops the annotation of a type that is not.
+# The inputs of the workflows. They are named types: the SDK drops other annotations.
 PlaceRequest = TypeAliasType("PlaceRequest", Annotated[PlaceBooking, WrapValidator(_fail_visibly)])
 PaymentRequest = TypeAliasType(
     "PaymentRequest", Annotated[ReceivePayment, WrapValidator(_fail_visibly)]
@@ -47,7 +47,7 @@ class Settled(Value):
 
 
 class BookingOutcome(Value):
-    """How the process ended."""
+    """How the booking process ended."""
 
     booking_id: BookingId
     status: BookingStatus | Literal["rejected"]
@@ -55,7 +55,7 @@ class BookingOutcome(Value):
 
 
 class BookingProgress(Value):
-    """Where the process is: the request it serves, its decision and its end, once known."""
+    """The state of the booking process; decision and outcome are None until they are known."""
 
     request: PlaceBooking
     waiting_for: str

@@ -1,7 +1,7 @@
-"""The payment process: money arrived, and ends as tickets or as a refund, exactly once.
+"""The payment process: a captured payment ends as tickets or as a refund, exactly once.
 
-It pays for a booking, waits for one that is not confirmed yet, gets an expired one its seats back,
-or returns the money. Every step is safe to repeat; the entities decide every race.
+It pays for the booking, waits while the booking is unconfirmed, reinstates an expired booking, or
+refunds the payment. Every step is safe to repeat; the entities decide every race.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from workflows.booking import BookingWorkflow
 from workflows.messages import PaymentRequest, Settled
 from workflows.web_ui import ended
 
-PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about as long
+PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about this long
 PAUSE_MAX = timedelta(seconds=30)
 
 S = TypeVar("S")
@@ -49,19 +49,19 @@ class PaymentWorkflow:
     @workflow.init
     def __init__(self, payment: PaymentRequest) -> None:
         self._payment = payment
-        self._about = {"booking_id": payment.booking_id}  # in each line of the log
+        self._about = {"booking_id": payment.booking_id}  # these fields stand in every log line
         self._booking_process = booking_stream(payment.booking_id)
 
     @workflow.run
     async def run(self, payment: PaymentRequest) -> PaymentOutcome:
-        """From the money's arrival to its use or its return."""
+        """Lead the payment from its capture to tickets or a refund."""
         work = asyncio.create_task(self._settle(payment))
         while True:
             try:
                 outcome = await asyncio.shield(work)
             except asyncio.CancelledError:  # "Request Cancellation" in the Web UI
                 if work.done():
-                    raise  # the worker lets go of this run
+                    raise  # the worker evicts this run
                 workflow.logger.warning(
                     "money that arrived cannot be cancelled, only refunded",
                     extra=self._about,
@@ -79,7 +79,7 @@ class PaymentWorkflow:
             return PaymentOutcome(
                 payment_id=payment.payment_id, status="rejected", reason=received.type
             )
-        if received.refund_reason:  # a process before this one got that far
+        if received.refund_reason:  # an earlier run of this process requested the refund
             return await self._refund(received.refund_reason)
 
         terms = await steps.read_terms()
@@ -95,7 +95,7 @@ class PaymentWorkflow:
         )
 
     async def _pay(self, terms: ProcessTerms) -> BookingAnswer:
-        """The booking's answer; a payment that overtook its confirmation waits for it."""
+        """Pay for the booking; a payment that overtook the confirmation waits and retries."""
         started_at, pause = workflow.now(), PAUSE_FIRST
         while True:
             answer = await self._ask_booking()
@@ -119,10 +119,10 @@ class PaymentWorkflow:
         return await _ask(BookingActivities.pay_booking, command, "pay the booking")
 
     async def _reinstate(self) -> BookingAnswer:
-        """The late payment policy: the same seats again, if nobody has taken one of them."""
+        """Follow the late payment policy: reserve the same seats again if all of them are free."""
         booking = await self._booking()
-        assert booking is not None  # it just said that it is expired
-        await self._release(FIRST_ATTEMPT)  # its own process may not have come that far yet
+        assert booking is not None  # it has just answered that it is expired
+        await self._release(FIRST_ATTEMPT)  # the booking process may not have released them yet
         attempt = reinstatement_attempt(self._payment.payment_id)
         steps.say("the same seats again: the money is late")
         reserved = await workflow.execute_activity_method(
@@ -137,7 +137,9 @@ class PaymentWorkflow:
             **RESERVATION,
         )
         if not isinstance(reserved, Reserved):
-            return await self._ask_booking()  # another payment may have settled it meanwhile
+            return (
+                await self._ask_booking()
+            )  # another payment may have settled the booking meanwhile
         command = ReinstateBooking(
             booking_id=self._payment.booking_id,
             payment_id=self._payment.payment_id,
@@ -162,7 +164,9 @@ class PaymentWorkflow:
         if not isinstance(applied, PaymentAccepted):
             raise ApplicationError(f"paid but not applied: {applied!r}", non_retryable=True)
         await self._tell_client("settled", self._payment.booking_id, booking)
-        await self._tell_booking_process()  # last: one workflow task less, which is an Action
+        await (
+            self._tell_booking_process()
+        )  # last, because this order saves a workflow task, which is an Action
 
     async def _refund(self, reason: RefundReason) -> PaymentOutcome:
         request = RequestRefund(payment_id=self._payment.payment_id, reason=reason)
@@ -179,7 +183,7 @@ class PaymentWorkflow:
         record = RecordRefund(payment_id=self._payment.payment_id, refund_ref=refund_ref)
         await _ask(PaymentActivities.record_refund, record, "record the refund")
         booking = await self._booking()
-        if booking:  # else we know of nobody to tell
+        if booking:  # without a booking there is no client to notify
             await self._tell_client("refunded", self._payment.payment_id, booking, reason=reason)
         return PaymentOutcome(
             payment_id=self._payment.payment_id, status="refunded", refund_reason=reason
@@ -200,7 +204,7 @@ class PaymentWorkflow:
             await process.signal(
                 BookingWorkflow.settled, Settled(payment_id=self._payment.payment_id)
             )
-        except FailureError:  # no such process any more; the booking itself is settled
+        except FailureError:  # that process has ended; the booking itself is settled
             workflow.logger.info("booking process is gone", extra=self._about)
 
     async def _tell_client(
@@ -225,6 +229,6 @@ class PaymentWorkflow:
 
 
 async def _ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
-    """Put a command to an entity, until it answers."""
+    """Send a command to an entity, and retry until it answers."""
     steps.say(f"the answer to '{summary}'")
     return await steps.ask(step, command, summary)

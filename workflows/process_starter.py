@@ -1,4 +1,4 @@
-"""When something is in the log, its process runs: also if Temporal was down when it was written."""
+"""Starts the workflows of bookings and payments in the log, even if Temporal was down."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ PaymentCodec: TypeAlias = Codec[PaymentEvent]
 
 
 class ProcessStarter:
-    """Handlers of two at-least-once consumers; workflow id = stream id makes a repeat harmless."""
+    """Handlers of two consumers; a repeat is harmless: the stream id is the workflow id."""
 
     def __init__(
         self, client: Client, task_queue: str, bookings: BookingCodec, payments: PaymentCodec
@@ -33,7 +33,7 @@ class ProcessStarter:
         self._payments = payments
 
     async def on_booking_event(self, stored: StoredEvent) -> None:
-        """Start the process of a placed booking."""
+        """Start the workflow of a placed booking."""
         if stored.type != "BookingPlaced" or _by_its_own_process(stored):
             return
         placed = self._bookings.decode(stored)
@@ -42,7 +42,7 @@ class ProcessStarter:
             await start_booking(self._client, self._task_queue, place_command(stored, placed))
 
     async def on_payment_event(self, stored: StoredEvent) -> None:
-        """Start the process of a received payment."""
+        """Start the workflow of a received payment."""
         if stored.type != "PaymentReceived" or _by_its_own_process(stored):
             return
         received = self._payments.decode(stored)
@@ -53,7 +53,7 @@ class ProcessStarter:
 
 @contextmanager
 def _waiting_for_temporal() -> Iterator[None]:
-    """However long it is away: the event is not to blame."""
+    """Retry for as long as Temporal is away, because the event is not at fault."""
     try:
         yield
     except RPCError as error:
@@ -61,7 +61,7 @@ def _waiting_for_temporal() -> Iterator[None]:
 
 
 def place_command(stored: StoredEvent, placed: BookingPlaced) -> PlaceBooking:
-    """The command that a placed booking came from."""
+    """Return the command that placed the booking."""
     return PlaceBooking(
         booking_id=BookingId(stored.stream.removeprefix("booking-")),
         client_id=placed.client_id,
@@ -71,7 +71,7 @@ def place_command(stored: StoredEvent, placed: BookingPlaced) -> PlaceBooking:
 
 
 def receive_command(stored: StoredEvent, received: PaymentReceived) -> ReceivePayment:
-    """The command that a received payment came from."""
+    """Return the command that received the payment."""
     return ReceivePayment(
         payment_id=PaymentId(stored.stream.removeprefix("payment-")),
         **received.model_dump(exclude={"type"}),

@@ -1,4 +1,4 @@
-"""The steps that both processes take, each at one place."""
+"""The steps that both processes share."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -29,7 +29,7 @@ async def read_terms() -> ProcessTerms:
 
 
 async def ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
-    """Put a command to an entity, again and again until it answers."""
+    """Send a command to an entity, and retry until it answers."""
     return await workflow.execute_local_activity_method(
         step, command, summary=clipped(summary), **ENTITY_COMMAND
     )

@@ -1,6 +1,6 @@
-"""What people read of a process in Temporal's Web UI. None of it costs an Action.
+"""The texts that Temporal's Web UI shows of a process. They cost no Action.
 
-The Web UI breaks a paragraph wherever its Markdown has a new line.
+The Web UI starts a new line wherever the Markdown has one.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ from ticketing.ids import PaymentId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
 from workflows.messages import CancelRequest
 
-SUMMARY_MAX = 200  # bytes, says Temporal's documentation; ours hold ASCII only
+SUMMARY_MAX = 200  # bytes, by Temporal's documentation; our summaries are ASCII
 CANCEL_INPUT = '{"reason": "...", "cancelled_by": "operator"}'
 HOW_TO_CANCEL = f"Answers how the booking ended. Input: {CANCEL_INPUT}"
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 class StaticTexts(TypedDict):
-    """What is given at the start of a workflow, and stays."""
+    """The texts that a workflow gets at its start and keeps."""
 
     static_summary: str
     static_details: str
@@ -59,30 +59,30 @@ def payment_texts(payment: ReceivePayment) -> StaticTexts:
 
 
 def cancel_request(typed: object) -> CancelRequest:
-    """What an operator typed.
+    """Parse the request that an operator typed.
 
-    Not left to the data converter: the Web UI shows that it cannot decode an input, but not why.
+    The data converter does not, because the Web UI would not show why it refused an input.
 
     Raises:
-        ApplicationError: it is something else; says what, and what is allowed.
+        ApplicationError: the input is no request; says what is wrong and what is allowed.
     """
     try:
         return CancelRequest.model_validate(typed)
     except ValidationError as error:
         wrong = "; ".join(
-            ": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors()
+            ": ".join([*map(str, problem["loc"]), problem["msg"]]) for problem in error.errors()
         )
         raise ApplicationError(f"{wrong}. Allowed: {CANCEL_INPUT}", type="BadInput") from None
 
 
 def waits(what: str, until: datetime | None = None) -> str:
-    """Current details of a process under way."""
+    """Return the current details of a running process."""
     limit = f"until **{until:%Y-%m-%d %H:%M:%S} UTC**" if until else "for as long as it takes"
     return f"Waits for **{what}** {limit}"
 
 
 def ended(status: str, reason: str | None = None, *, by: PaymentId | None = None) -> str:
-    """Current details of a process that came to its end; of a settled booking, by which payment."""
+    """Return the current details of an ended process; `by` is the payment that settled it."""
     payment = f" by **{payment_stream(by)}**" if by else ""
     return f"Ended: **{status}**{payment}" + (f": {quoted(reason)}" if reason else "")
 
@@ -92,17 +92,17 @@ def listed(request: PlaceBooking) -> str:
 
 
 def clipped(summary: str) -> str:
-    """A server may refuse a longer one, and with it the start or the workflow task."""
+    """Cut a summary to the length that the server accepts."""
     return summary[:SUMMARY_MAX]
 
 
 def quoted(words: str) -> str:
-    """Somebody's words as code: Markdown in them, a link for instance, takes no effect."""
+    """Return the words of others as code, so that Markdown in them has no effect."""
     return f"`{' '.join(words.replace('`', chr(39)).split())}`"
 
 
 def update(
     description: str,
 ) -> Callable[[Callable[P, Awaitable[R]]], workflow.UpdateMethodMultiParam[P, R]]:
-    """`workflow.update` with a description, for an async handler."""
+    """Return `workflow.update` with a description, for an async handler."""
     return workflow.update(description=description)  # type: ignore[return-value]  # of a sync one

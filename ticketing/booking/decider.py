@@ -1,4 +1,4 @@
-"""Every rule of a booking, once. One function a command, one line a status."""
+"""Every rule of a booking, stated once: one function per command, one line per status."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -51,13 +51,16 @@ from ticketing.money import total_of
 from ticketing.seats import Seat, Ticket
 
 SEATS_PER_BOOKING_MAX = 10  # the hall sells no larger group
-NOTHING: tuple[BookingEvent, ...] = ()  # accepted, nothing to do
+NOTHING: tuple[BookingEvent, ...] = ()  # the command is accepted and changes nothing
 
 Decision = Sequence[BookingEvent] | BookingRejection
 
 
 def decide(command: BookingCommand, booking: Booking | None, now: datetime) -> Decision:
-    """What follows from the command; `now` is the database's clock."""
+    """Return the events that follow from the command, or why the booking rejects it.
+
+    `now` is the database's clock.
+    """
     if isinstance(command, PlaceBooking):
         return _place(command, booking)
     if booking is None:

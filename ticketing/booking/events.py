@@ -1,4 +1,7 @@
-"""What can happen to a booking. Names and fields are stored: never renamed, only added to."""
+"""What can happen to a booking.
+
+The log stores the names of events and fields: they are never renamed, and new fields are optional.
+"""
 
 from typing import Literal
 
@@ -23,7 +26,7 @@ class BookingPlaced(Value):
 
 
 class BookingConfirmed(Value):
-    """The seats are reserved and priced; without a deadline the booking never expires."""
+    """The seats are reserved and priced; a booking without a deadline never expires."""
 
     type: Literal["BookingConfirmed"] = "BookingConfirmed"
     tickets: tuple[Ticket, ...]
@@ -53,7 +56,7 @@ class BookingPaid(Value):
 
 
 class BookingSettled(Value):
-    """Nothing is owed any more: the tickets are bought."""
+    """The client owes nothing any more: the tickets are bought."""
 
     type: Literal["BookingSettled"] = "BookingSettled"
 

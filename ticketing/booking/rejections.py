@@ -1,4 +1,4 @@
-"""Why a booking refuses a command. Each is a fact about its state."""
+"""Why a booking rejects a command. Every rejection states a fact about the booking."""
 
 from typing import Annotated, Literal, assert_never
 
@@ -66,7 +66,7 @@ class BookingIsNotExpired(Rejection):
 
 
 class BookingIsAlreadySettled(Rejection):
-    """Settled by `payment_id`; by none if it was free of charge."""
+    """The booking was settled by `payment_id`, or by no payment if it was free of charge."""
 
     type: Literal["BookingIsAlreadySettled"] = "BookingIsAlreadySettled"
     payment_id: PaymentId | None

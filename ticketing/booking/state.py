@@ -26,7 +26,10 @@ WITHOUT_SEATS: frozenset[BookingStatus] = frozenset({"denied", "cancelled", "exp
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """`total` is the sum of the tickets first confirmed; `reason` says why denied or cancelled."""
+    """A booking. `total` is the price of the tickets that were confirmed first.
+
+    `reason` says why the booking was denied or cancelled.
+    """
 
     status: BookingStatus
     client_id: ClientId
@@ -37,11 +40,11 @@ class Booking:
     expires_at: datetime | None = None
     payment_id: PaymentId | None = None
     reason: str | None = None
-    reinstated: bool = False  # it had expired, and got its seats back
+    reinstated: bool = False  # it expired, and a late payment got its seats back
 
 
 def evolve(booking: Booking | None, event: BookingEvent) -> Booking:
-    """The booking after the event.
+    """Return the booking after the event.
 
     Raises:
         ImpossibleTransition: the event cannot follow the state before it.
@@ -66,7 +69,7 @@ def evolve(booking: Booking | None, event: BookingEvent) -> Booking:
         case BookingExpired():
             return replace(booking, status="expired")
         case BookingReinstated():
-            # confirmed again, until the payment and the settlement that come with it
+            # The payment and the settlement follow in the same transaction.
             return replace(booking, status="confirmed", tickets=event.tickets, reinstated=True)
         case BookingPaid():
             return replace(booking, payment_id=event.payment_id)
@@ -89,7 +92,9 @@ def _placed(booking: Booking | None, event: BookingPlaced) -> Booking:
 def _can_follow(booking: Booking, event: BookingEvent) -> bool:
     free = booking.total is not None and booking.total.amount_minor == 0
     if booking.status == "confirmed" and (free or booking.payment_id is not None):
-        return isinstance(event, BookingSettled)  # nothing is owed: only this is left to say
+        return isinstance(
+            event, BookingSettled
+        )  # nothing is owed, so only the settlement may follow
     match event:
         case BookingConfirmed() | BookingDenied():
             return booking.status == "awaiting_confirmation"

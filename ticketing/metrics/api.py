@@ -1,12 +1,12 @@
-"""What is measured of the business as a whole: numbers of the whole database, for Prometheus."""
+"""Metrics of the whole database, for Prometheus."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """A number per combination of its labels. The name ends in its unit, and has no prefix."""
+class Metric:
+    """A metric, with one number per combination of labels; its name ends in the unit."""
 
     name: str
     help: str
@@ -15,10 +15,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One number; `labels` are the values of the measure's labels, in their order."""
+    """One number of a metric; `labels` are the values of the metric's labels, in their order."""
 
     labels: tuple[str, ...]
     value: float
 
 
-Samples = Mapping[Measure, Sequence[Sample]]
+Samples = Mapping[Metric, Sequence[Sample]]

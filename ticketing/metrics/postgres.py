@@ -1,4 +1,4 @@
-"""The measures, each by one statement: the columns named as its labels, and `value`.
+"""The metrics: one statement reads one metric, as a column per label and the column `value`.
 
 No statement reads a table from its start to its end. What is under way is found by the partial
 indexes of the views, what happened lately by the times of the log, seats by concert.
@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from asyncpg import Pool, Record
 
-from ticketing.metrics.api import Measure, Sample, Samples
+from ticketing.metrics.api import Metric, Sample, Samples
 
 LATELY = timedelta(hours=1)  # long enough for a quiet box office, short enough to mean "now"
-CONCERTS_MAX = 50  # the next ones: each is a few series in Prometheus for as long as it is kept
+CONCERTS_MAX = 50  # the next concerts; Prometheus keeps a few series of each
 
-# Asked for first: the planner knows how much lies after an instant, but not after a function.
+# Read first, because the planner can estimate the rows after an instant, but not after a function.
 # $1 lately
 SINCE = "SELECT es.now() - $1::interval"
 
@@ -50,7 +50,7 @@ SELECT share::text AS quantile, value
          JOIN es.event AS placed ON placed.stream_id = decided.stream_id AND placed.version = 1
         WHERE decided.recorded_at > $1
           AND decided.event_type IN ('BookingConfirmed', 'BookingDenied')) AS measured
- CROSS JOIN LATERAL unnest(wanted.shares, measured.seconds) AS each (share, value)
+ CROSS JOIN LATERAL unnest(wanted.shares, measured.seconds) AS percentile (share, value)
  WHERE value IS NOT NULL
 """
 
@@ -68,7 +68,7 @@ SELECT share::text AS quantile, value
           AND confirmed.event_type = 'BookingConfirmed'
         WHERE expired.recorded_at > $1
           AND expired.event_type = 'BookingExpired') AS measured
- CROSS JOIN LATERAL unnest(wanted.shares, measured.seconds) AS each (share, value)
+ CROSS JOIN LATERAL unnest(wanted.shares, measured.seconds) AS percentile (share, value)
  WHERE value IS NOT NULL
 """
 
@@ -101,7 +101,7 @@ SELECT coalesce(extract(epoch FROM max(es.now() - e.recorded_at)), 0) AS value
    AND p.status = 'refund_requested'
 """
 
-# Only the newest generation of each: those before it were left where they are.
+# Only the newest generation of a consumer counts; earlier ones stay where they stopped.
 CONSUMER_LAG_EVENTS = """
 SELECT c.consumer, sum(coalesce(last.position, s.floor) - c.position) AS value
   FROM es.checkpoint AS c
@@ -116,7 +116,7 @@ SELECT c.consumer, sum(coalesce(last.position, s.floor) - c.position) AS value
  GROUP BY c.consumer
 """
 
-# How long the event after the checkpoint has been waiting.
+# The time that the event after the checkpoint has waited.
 CONSUMER_LAG_SECONDS = """
 SELECT c.consumer, coalesce(extract(epoch FROM max(es.now() - e.recorded_at)), 0) AS value
   FROM es.checkpoint AS c
@@ -135,7 +135,7 @@ SELECT c.consumer, count(d.position) AS value
 
 # $1 concerts_max
 SEATS = """
-SELECT c.concert_id AS concert, each.state, each.value
+SELECT c.concert_id AS concert, counted.state, counted.value
   FROM (SELECT concert_id FROM reservations.concert
          WHERE starts_at > es.now()
          ORDER BY starts_at, concert_id
@@ -150,62 +150,62 @@ SELECT c.concert_id AS concert, each.state, each.value
         WHERE b.concert_id = c.concert_id AND b.status = 'settled') AS sold
  CROSS JOIN LATERAL (
        VALUES ('free', seats.n - taken.n), ('held', greatest(taken.n - sold.n, 0)),
-              ('sold', sold.n)) AS each (state, value)
+              ('sold', sold.n)) AS counted (state, value)
 """
 
 OF_LATELY = (DECIDED, DECISION_SECONDS, EXPIRY_LATENESS_SECONDS)
 
-MEASURES: dict[Measure, str] = {
-    Measure("open_bookings", "Bookings that have not ended.", ("status",)): OPEN_BOOKINGS,
-    Measure("recent_bookings", "Bookings that came to this in the last hour.", ("outcome",)): (
+METRICS: dict[Metric, str] = {
+    Metric("open_bookings", "Bookings that have not ended.", ("status",)): OPEN_BOOKINGS,
+    Metric("recent_bookings", "Bookings that came to this in the last hour.", ("outcome",)): (
         DECIDED
     ),
-    Measure(
+    Metric(
         "decision_seconds",
         "From placed to confirmed or denied, of those decided in the last hour.",
         ("quantile",),
     ): DECISION_SECONDS,
-    Measure(
+    Metric(
         "expiry_lateness_seconds",
         "From the deadline to the expiry, of those expired in the last hour.",
         ("quantile",),
     ): EXPIRY_LATENESS_SECONDS,
-    Measure("overdue_booking_seconds", "How far the oldest unpaid booking is past its deadline."): (
+    Metric("overdue_booking_seconds", "How far the oldest unpaid booking is past its deadline."): (
         OVERDUE_SECONDS
     ),
-    Measure("undecided_booking_seconds", "How long the oldest undecided booking has waited."): (
+    Metric("undecided_booking_seconds", "How long the oldest undecided booking has waited."): (
         UNDECIDED_SECONDS
     ),
-    Measure("pending_refunds", "Refunds that are asked for and not made."): PENDING_REFUNDS,
-    Measure("pending_refund_seconds", "How long the oldest pending refund has waited."): (
+    Metric("pending_refunds", "Refunds that are asked for and not made."): PENDING_REFUNDS,
+    Metric("pending_refund_seconds", "How long the oldest pending refund has waited."): (
         PENDING_REFUND_SECONDS
     ),
-    Measure("consumer_lag_events", "Events that are not handled yet.", ("consumer",)): (
+    Metric("consumer_lag_events", "Events that are not handled yet.", ("consumer",)): (
         CONSUMER_LAG_EVENTS
     ),
-    Measure("consumer_lag_seconds", "How long the oldest of them has waited.", ("consumer",)): (
+    Metric("consumer_lag_seconds", "How long the oldest of them has waited.", ("consumer",)): (
         CONSUMER_LAG_SECONDS
     ),
-    Measure("dead_letters", "Events put aside until somebody retries them.", ("consumer",)): (
+    Metric("dead_letters", "Events put aside until somebody retries them.", ("consumer",)): (
         DEAD_LETTERS
     ),
-    Measure("seats", "Seats of the next concerts.", ("concert", "state")): SEATS,
+    Metric("seats", "Seats of the next concerts.", ("concert", "state")): SEATS,
 }
 
 
 async def measure(pool: Pool) -> Samples:
-    """All measures, one after the other on one connection."""
+    """Read all metrics, one after the other on one connection."""
     async with pool.acquire() as connection:
         since: datetime = await connection.fetchval(SINCE, LATELY)
         binds = {**dict.fromkeys(OF_LATELY, (since,)), SEATS: (CONCERTS_MAX,)}
         return {
-            each: [
-                _sample(each, row)
+            metric: [
+                _sample(metric, row)
                 for row in await connection.fetch(statement, *binds.get(statement, ()))
             ]
-            for each, statement in MEASURES.items()
+            for metric, statement in METRICS.items()
         }
 
 
-def _sample(of: Measure, row: Record) -> Sample:
+def _sample(of: Metric, row: Record) -> Sample:
     return Sample(tuple(row[label] for label in of.labels), float(row["value"]))

@@ -1,4 +1,7 @@
-"""Telling the client, at most once each. Contract suite: tests/contract/notifications/."""
+"""Notifications to clients: each is sent at most once.
+
+Contract suite: tests/contract/notifications/.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
@@ -16,7 +19,7 @@ NotificationKind = Literal[
 
 
 class Notification(Value):
-    """One message to one client. `about` is the booking or payment id: with `kind`, the key."""
+    """One message to one client; `kind` and `about`, a booking or payment id, are its key."""
 
     kind: NotificationKind
     about: str
@@ -29,17 +32,17 @@ class Notification(Value):
 
 
 class Unsent(Value):
-    """A notification that was marked, and is not known to have been sent."""
+    """A notification that was marked as sent, although nobody knows that it was."""
 
     kind: NotificationKind
     about: str
     marked_at: AwareDatetime
 
 
-Sender = Callable[[Notification], Awaitable[None]]  # hands one message on, or raises
+Sender = Callable[[Notification], Awaitable[None]]  # hands one message to a mail server, or raises
 
 
 class Notifier(Protocol):
     async def notify(self, notification: Notification) -> bool:
-        """Tell the client, once: marked before it is sent, one attempt. True if it was sent now."""
+        """Mark the notification, then try once to send it; return whether it was sent now."""
         ...

@@ -1,4 +1,4 @@
-"""A sender for where nobody reads mail: one line in the log."""
+"""A sender for systems without a mail server: it writes one log line per notification."""
 
 import structlog
 
@@ -8,7 +8,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 async def send(notification: Notification) -> None:
-    """Write who was told what; seats and amounts stay out of the log."""
+    """Log who was notified of what; seats and amounts stay out of the log."""
     log.info(
         "client told",
         kind=notification.kind,

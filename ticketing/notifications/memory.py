@@ -1,10 +1,10 @@
-"""The promise of at most once without a database, for tests and simulations."""
+"""Notifications without a database, for tests and simulations."""
 
 from ticketing.notifications.api import Notification, NotificationKind, Sender
 
 
 class MemoryNotifier:
-    """`Notifier`."""
+    """A `Notifier` in memory."""
 
     def __init__(self, send: Sender) -> None:
         self._send = send

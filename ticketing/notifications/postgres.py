@@ -1,4 +1,4 @@
-"""At most once by a mark in Postgres, in the schema `notifications`."""
+"""Notifications that are sent at most once, because Postgres keeps a mark of each."""
 
 from asyncpg import Pool
 
@@ -28,7 +28,7 @@ SELECT kind, about, marked_at
 
 
 class PostgresNotifier:
-    """`Notifier`; the mark is committed before the message is sent."""
+    """A `Notifier` that commits its mark before it sends the message."""
 
     def __init__(self, pool: Pool, send: Sender) -> None:
         self._pool = pool
@@ -44,8 +44,8 @@ class PostgresNotifier:
         return True
 
     async def unsent(self) -> tuple[Unsent, ...]:
-        """What failed or was cut off while it was sent, oldest first; it is not sent again.
+        """Return the notifications that are marked but not known to be sent, oldest first.
 
-        What is being sent at this moment is among it.
+        Nobody sends them again. A notification that is being sent at this moment is among them.
         """
         return tuple(Unsent(**row) for row in await self._pool.fetch(UNSENT))

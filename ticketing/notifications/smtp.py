@@ -1,4 +1,4 @@
-"""A sender for mail: one attempt, over in less than the activity's time."""
+"""A sender of mail: it tries once, and gives up before the activity's time is over."""
 
 import asyncio
 from contextlib import suppress
@@ -13,24 +13,24 @@ from aiosmtplib import SMTP, SMTPException
 from ticketing.notifications.api import Notification
 from ticketing.notifications.texts import text_of
 
-SEND_SECONDS = 2.0  # in total; the activity has 3, and marks before and after
-QUIT_SECONDS = 0.2  # the message is accepted by then: only good manners
+SEND_SECONDS = 2.0  # in total; the activity has 3 s, and writes its mark before and after
+QUIT_SECONDS = 0.2  # the server has accepted the message by then; QUIT is only polite
 
 
 class SmtpSender:
-    """`send` is a `Sender`. Of clients we know their id: mail goes to `<client id>@<domain>`."""
+    """Sends mail to `<client id>@<domain>`, since a client's id is all that we know."""
 
     def __init__(self, url: str, *, mail_from: str, domain: str) -> None:
-        """Where mail leaves.
+        """Configure the mail server.
 
         Args:
-            url: `smtp://[user:password@]host[:port]` uses TLS when the server offers it, and a
-                password never goes without; `smtps://` is TLS from the start.
-            mail_from: our own address.
-            domain: of the clients' addresses.
+            url: `smtp://[user:password@]host[:port]` uses TLS when the server offers it, and never
+                sends a password without TLS; `smtps://` uses TLS from the start.
+            mail_from: the sender's address.
+            domain: the domain of the clients' addresses.
 
         Raises:
-            ValueError: the URL or our address is malformed.
+            ValueError: the URL or the sender's address is malformed.
         """
         server = urlsplit(url)
         if server.scheme not in ("smtp", "smtps") or not server.hostname:
@@ -42,7 +42,7 @@ class SmtpSender:
             SMTP,
             hostname=server.hostname,
             port=server.port,
-            local_hostname=self._from.domain,  # the default asks the DNS for our own name
+            local_hostname=self._from.domain,  # the library's default asks the DNS
             username=server.username and unquote(server.username),
             password=server.password and unquote(server.password),
             use_tls=at_once,
@@ -50,12 +50,12 @@ class SmtpSender:
         )
 
     async def send(self, notification: Notification) -> None:
-        """Hand one message to the server.
+        """Send one message to the mail server.
 
         Raises:
             SMTPException: the server refused, or could not be reached.
             TimeoutError: it took too long; the server may or may not have it.
-            DefectError: the notification lacks what its text has to say.
+            DefectError: the notification lacks a value that its text needs.
         """
         message = self._message(notification)
         client = self._client()
@@ -75,9 +75,9 @@ class SmtpSender:
         message["From"] = self._from
         message["To"] = Address(username=notification.client_id, domain=self._domain)
         message["Date"] = formatdate()
-        # The same message again has the same id: whoever reads mail can tell.
+        # A message that is sent twice has the same id both times, so a mail program can tell.
         message["Message-ID"] = f"<{notification.kind}.{notification.about}@{self._from.domain}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
         message["X-Box-Office-Booking"] = notification.booking_id
         message.set_content(text.body)
         return message

@@ -1,4 +1,4 @@
-"""What clients read: a template for each kind, filled with a closed set of names."""
+"""The texts that clients read: one template per kind, filled with a closed set of names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from ticketing.money import Money
 from ticketing.notifications.api import Notification, NotificationKind
 
 TEMPLATES = Path(__file__).with_name("templates")
-WIDTH = 72  # of a line, so that a reply can quote it
+WIDTH = 72  # characters per line, so that a reply can quote it
 SUBJECT = "Subject: "
 
-# By what the reservation service or the process wrote before a colon; after it are the seats.
+# The key is the part of a denial's reason before the colon; the seats follow the colon.
 DENIALS: Mapping[str, str] = {
     "seats_unavailable": "Somebody else was faster with {seats}. Please choose other seats.",
     "unknown_seats": "The hall has no {seats}. Please check the row and number, and book again.",
@@ -24,7 +24,7 @@ DENIALS: Mapping[str, str] = {
     "reservation_was_released": "The reservation was given back too early. Please book again.",
     "reservation_timed_out": "The reservation took too long. Please book again.",
 }
-# By `RefundReason`.
+# The key is a `RefundReason`.
 REFUNDS: Mapping[str, str] = {
     "booking_expired": "It arrived when the booking had expired. If you still want to come, please "
     "book again.",
@@ -40,24 +40,25 @@ REFUNDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A message in words: no line of the subject's, and lines of a readable length."""
+    """A message: its subject is one line, and the lines of its body are short."""
 
     subject: str
     body: str
 
 
 def text_of(notification: Notification) -> Text:
-    """The message in plain English.
+    """Return the message in plain English.
 
     Raises:
-        DefectError: the notification lacks what its text has to say.
+        DefectError: the notification lacks a value that its text needs.
     """
     names = _names(notification)
     subject, *paragraphs = template(notification.kind).split("\n\n")
     try:
         return Text(
             subject=subject.removeprefix(SUBJECT).format_map(names),
-            body="\n\n".join(_wrapped(each.format_map(names)) for each in paragraphs) + "\n",
+            body="\n\n".join(_wrapped(paragraph.format_map(names)) for paragraph in paragraphs)
+            + "\n",
         )
     except KeyError as missing:
         raise DefectError(
@@ -67,12 +68,12 @@ def text_of(notification: Notification) -> Text:
 
 @cache
 def template(kind: NotificationKind) -> str:
-    """The template of a kind: a line with the subject, then paragraphs."""
+    """Return the template of a kind: one line for the subject, then paragraphs."""
     return (TEMPLATES / f"{kind}.txt").read_text(encoding="utf-8").rstrip()
 
 
 def _names(notification: Notification) -> dict[str, str]:
-    """What a text may speak of, without what this notification does not know."""
+    """Return the values that a text may use; a value that the notification lacks is left out."""
     names = {
         "booking_id": notification.booking_id,
         "client_id": notification.client_id,
@@ -131,6 +132,6 @@ def _instant(instant: datetime) -> str:
 
 
 def _wrapped(paragraph: str) -> str:
-    """In lines; what others wrote, such as a reason, cannot begin one."""
+    """Wrap the text; words of others, such as a reason, cannot begin a line of their own."""
     words = " ".join(paragraph.split())
     return fill(words, WIDTH, break_long_words=False, break_on_hyphens=False)

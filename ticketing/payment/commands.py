@@ -1,4 +1,7 @@
-"""What can be asked of a payment. New fields get a default: workflow histories hold old ones."""
+"""What a payment can be asked to do.
+
+A new field needs a default, because workflow histories hold commands without it.
+"""
 
 from pydantic import AwareDatetime
 

@@ -1,4 +1,4 @@
-"""Every rule of a payment, once. It is applied to one booking or refunded, never both."""
+"""Every rule of a payment, stated once: it is applied to one booking or refunded, never both."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,13 +31,16 @@ from ticketing.payment.rejections import (
 )
 from ticketing.payment.state import Payment, evolve
 
-NOTHING: tuple[PaymentEvent, ...] = ()  # accepted, nothing to do
+NOTHING: tuple[PaymentEvent, ...] = ()  # the command is accepted and changes nothing
 
 Decision = Sequence[PaymentEvent] | PaymentRejection
 
 
 def decide(command: PaymentCommand, payment: Payment | None, _now: datetime) -> Decision:
-    """What follows from the command. A payment knows no deadline, so no clock either."""
+    """Return the events that follow from the command, or why the payment rejects it.
+
+    A payment has no deadline, so its rules need no clock.
+    """
     if isinstance(command, ReceivePayment):
         return _receive(command, payment)
     if payment is None:

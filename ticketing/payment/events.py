@@ -1,4 +1,7 @@
-"""What can happen to money that arrived. Names and fields are stored: never renamed."""
+"""What can happen to a payment.
+
+The log stores the names of events and fields: they are never renamed, and new fields are optional.
+"""
 
 from typing import Literal
 
@@ -19,7 +22,7 @@ RefundReason = Literal[
 
 
 class PaymentReceived(Value):
-    """The provider captured the money at `captured_at`, by the provider's clock."""
+    """The provider captured the money; `captured_at` is the provider's clock."""
 
     type: Literal["PaymentReceived"] = "PaymentReceived"
     booking_id: BookingId
@@ -31,7 +34,7 @@ class PaymentReceived(Value):
 
 
 class PaymentApplied(Value):
-    """The money paid for this booking."""
+    """The payment paid for this booking."""
 
     type: Literal["PaymentApplied"] = "PaymentApplied"
     booking_id: BookingId

@@ -1,4 +1,4 @@
-"""Why a payment refuses a command. Each is a fact about its state."""
+"""Why a payment rejects a command. Every rejection states a fact about the payment."""
 
 from typing import Annotated, Literal
 

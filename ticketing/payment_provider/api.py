@@ -1,4 +1,7 @@
-"""The company that holds the money. Contract suite: tests/contract/payment_provider/."""
+"""The payment provider: the company that holds the money.
+
+Contract suite: tests/contract/payment_provider/.
+"""
 
 from typing import Literal, Protocol
 
@@ -12,7 +15,7 @@ from ticketing.value import ShortText, Value
 
 
 class CaptureRequest(Value):
-    """Take this much from the payer, for this booking. The payment id is the idempotency key."""
+    """A request to take an amount from the payer; the payment id is its idempotency key."""
 
     payment_id: PaymentId
     booking_id: BookingId
@@ -21,9 +24,9 @@ class CaptureRequest(Value):
 
 
 class ProviderPayment(Value):
-    """A payment as the provider's ledger has it; the money back, if `refund_ref` is set."""
+    """A payment in the provider's ledger; the money was returned if `refund_ref` is set."""
 
-    model_config = ConfigDict(extra="ignore")  # the provider may tell more than we ask
+    model_config = ConfigDict(extra="ignore")  # the provider may send fields that we do not know
 
     payment_id: PaymentId
     booking_id: BookingId
@@ -31,58 +34,58 @@ class ProviderPayment(Value):
     amount: Money
     provider: ShortText
     provider_ref: ShortText
-    captured_at: AwareDatetime  # by the provider's clock
+    captured_at: AwareDatetime  # the provider's clock
     refund_ref: ShortText | None = None
 
     def received(self) -> ReceivePayment:
-        """The command that tells us of it: the same content, whichever way we heard."""
+        """Return the command that receives this payment."""
         return ReceivePayment.model_validate(self.model_dump(exclude={"refund_ref"}))
 
 
 class CaptureRefused(Value):
-    """The provider said no: no money moved, and none will under this payment id."""
+    """The provider refused: no money was taken, and none will be under this payment id."""
 
     type: Literal["CaptureRefused"] = "CaptureRefused"
     reason: str
 
 
 class ProviderError(DefectError):
-    """The provider understood us and says that we are wrong: asking again does not help."""
+    """The provider understood the request and calls it wrong: a repeat does not help."""
 
 
 class PaymentProvider(Protocol):
-    """All three are safe to repeat. A time-out means that the outcome is unknown: ask again."""
+    """Every call is safe to repeat; after a time-out, a repeat tells the outcome."""
 
     async def capture(self, request: CaptureRequest) -> ProviderPayment | CaptureRefused:
-        """Take the money, once however often it is asked.
+        """Capture the money; a repeated request captures it only once.
 
         Raises:
-            TransientError: no answer, or none that says what happened; repeat it.
+            TransientError: the outcome is unknown; repeat the request.
             ProviderError: the payment id was used for another request.
         """
         ...
 
     async def refund(self, payment_id: PaymentId) -> str:
-        """Give all of it back, once however often it is asked; the provider's reference.
+        """Refund the whole amount, only once, and return the provider's reference.
 
         Raises:
-            TransientError: no answer, none that says what happened, or refused for now; repeat it.
+            TransientError: the outcome is unknown, or refused for now; repeat the request.
             ProviderError: there is no such payment.
         """
         ...
 
     async def look_up(self, payment_id: PaymentId) -> ProviderPayment | None:
-        """What the ledger has.
+        """Return the payment in the ledger, None if the provider does not know it.
 
         Raises:
-            TransientError: no answer.
+            TransientError: the provider did not answer.
         """
         ...
 
     async def ledger(self) -> tuple[ProviderPayment, ...]:
-        """Every payment, to be compared with ours.
+        """Return every payment in the ledger, for reconciliation.
 
         Raises:
-            TransientError: no answer.
+            TransientError: the provider did not answer.
         """
         ...

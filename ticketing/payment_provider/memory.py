@@ -1,4 +1,4 @@
-"""The promises of the provider without a network, for tests and simulations."""
+"""A payment provider without a network, for tests and simulations."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +13,7 @@ from ticketing.payment_provider.api import (
 
 
 class MemoryProvider:
-    """`PaymentProvider`; no call awaits, so each is atomic."""
+    """A `PaymentProvider` in memory; no call awaits, so every call is atomic."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class MemoryProvider:
         self._refunds: dict[PaymentId, str] = {}
 
     def refuse(self, payment_id: PaymentId) -> None:
-        """From now on the payer's bank says no, to what it has not said yes to."""
+        """Refuse the capture of this payment from now on, unless it was made already."""
         self._refused.add(payment_id)
 
     async def capture(self, request: CaptureRequest) -> ProviderPayment | CaptureRefused:

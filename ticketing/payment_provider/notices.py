@@ -1,4 +1,4 @@
-"""What the provider tells us unasked: any number of times, in any order, perhaps never."""
+"""The provider's notices: they arrive several times, in any order, or never."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, NewType, Protocol, TypeVar
@@ -14,47 +14,49 @@ NoticeId = NewType("NoticeId", ShortText)
 
 
 class Notice(Value):
-    """One notice, as it is on the wire. `type` is open: a type that is new to us is kept too.
+    """A notice as it is on the wire.
 
-    So are fields: a provider adds some over time, and a refused notice is sent again for ever.
+    Unknown types and fields are accepted, because a provider adds some over time and repeats a
+    refused notice for ever.
     """
 
     model_config = ConfigDict(extra="ignore")
 
     notice_id: NoticeId
     type: Literal["payment.captured", "payment.refunded", "payment.charged_back"] | ShortText
-    created_at: AwareDatetime  # by the provider's clock; the order of notices means nothing
+    created_at: AwareDatetime  # the provider's clock; the order of notices means nothing
     payment: ProviderPayment
 
     def command(self) -> ReceivePayment | None:
-        """What it asks of the payment.
+        """Return the command that the notice leads to; only a capture leads to one.
 
-        Only a capture does. Money that left without us is kept for people to look at: the seats
-        are not silently freed.
+        A refund or chargeback made by others is stored for people to look at: it frees no seats.
         """
         return self.payment.received() if self.type == "payment.captured" else None
 
 
 def parse_notice(body: VerifiedBody) -> Notice:
-    """The notice in a body.
+    """Parse the notice in a request's body.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: the body holds no notice.
     """
     return Notice.model_validate_json(body)
 
 
-Stored = Literal["stored", "known", "notice_differs"]  # `differs`: the id has other content
-Tx = TypeVar("Tx")  # an inbox's transaction: what the effect is written through
+Stored = Literal[
+    "stored", "known", "notice_differs"
+]  # `notice_differs`: the id was stored with other content
+Tx = TypeVar("Tx")  # the inbox's transaction, in which the effect is written too
 
 
 class NoticeInbox(Protocol[Tx]):
-    """Every notice, once."""
+    """Stores every notice once."""
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
-        """Commits at the end of the block, rolls back when it raises."""
+        """Open a transaction; it commits at the block's end, and rolls back on an error."""
         ...
 
     async def store(self, tx: Tx, notice: Notice) -> Stored:
-        """Keep a notice; call it before its effect, so that a twin waits for this transaction."""
+        """Store a notice before its effect, so that a copy waits for this transaction."""
         ...

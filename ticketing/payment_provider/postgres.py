@@ -1,4 +1,4 @@
-"""The provider's notices in Postgres, in the schema `payments`."""
+"""The inbox of the provider's notices in Postgres, in the schema `payments`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from asyncpg import Connection, Pool
 
 from ticketing.payment_provider.notices import Notice, Stored
 
-# Waits for the end of a transaction that stores the same id.
+# This waits for the end of another transaction that stores the same id.
 # $1 notice_id, $2 type, $3 payment_id, $4 content
 STORE = """
 INSERT INTO payments.notice (notice_id, type, payment_id, content)
@@ -22,19 +22,19 @@ IS_SAME = "SELECT content = $2 FROM payments.notice WHERE notice_id = $1"
 
 
 class PostgresNoticeInbox:
-    """`NoticeInbox`; a transaction is a connection."""
+    """A `NoticeInbox` whose transaction is a connection."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        # As `es.append` demands; and `IS_SAME` must see what `STORE` waited for.
+        # `es.append` demands this level, and `IS_SAME` must see the row that `STORE` waited for.
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="read_committed"),
         ):
-            # A pool's connection is a proxy with every method of Connection.
+            # A pool hands out a proxy that has every method of Connection.
             yield cast(Connection, connection)
 
     async def store(self, tx: Connection, notice: Notice) -> Stored:

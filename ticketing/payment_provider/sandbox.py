@@ -1,4 +1,4 @@
-"""The sandbox's payment provider, over HTTP: docs/sandbox-provider.md."""
+"""The client of the sandbox's payment provider (docs/sandbox-provider.md)."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -17,7 +17,9 @@ from ticketing.payment_provider.api import (
 )
 from ticketing.value import ShortText
 
-TIMEOUT = timedelta(seconds=5)  # an answer takes milliseconds; every caller waits longer than this
+TIMEOUT = timedelta(
+    seconds=5
+)  # an answer takes milliseconds, and every caller waits longer than this
 NOT_NOW = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 T = TypeVar("T")
@@ -43,7 +45,7 @@ REFUSAL = TypeAdapter(_Refusal)
 
 
 class SandboxProvider:
-    """`PaymentProvider`. The session is the caller's, who also closes it."""
+    """A `PaymentProvider` over HTTP; the caller opens and closes the session."""
 
     def __init__(self, url: str, session: ClientSession, timeout: timedelta = TIMEOUT) -> None:
         self._payments = f"{url.rstrip('/')}/v1/payments"
@@ -107,10 +109,10 @@ class SandboxProvider:
         key: str | None = None,
         json: dict[str, object] | None = None,
     ) -> tuple[int, bytes]:
-        """Status and body of a complete answer.
+        """Send a request and return the status and body of the answer.
 
         Raises:
-            TransientError: there is none, or the provider is in trouble.
+            TransientError: the provider did not answer, or answered that it cannot for now.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
         try:
@@ -133,7 +135,7 @@ def _parse(kind: TypeAdapter[T], answer: bytes, about: str) -> T:
 
 
 def _error(answer: bytes) -> str | None:
-    """The provider's own word for what is wrong."""
+    """Return the provider's name for the error, None if it gave none."""
     try:
         return PROBLEM.validate_json(answer).error
     except ValidationError:

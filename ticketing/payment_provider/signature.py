@@ -1,4 +1,4 @@
-"""Whether a notice comes from the provider, and now: an HMAC over the time and the raw body.
+"""Signatures prove that the provider sent a notice, and when: an HMAC of the time and body.
 
 `Provider-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256(secret, "<t>.<body>")>`, as Stripe does it
 (https://docs.stripe.com/webhooks#verify-manually). Several `v1` and several secrets may be in use,
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NewType
 
-VerifiedBody = NewType("VerifiedBody", bytes)  # only `verify` makes one
+VerifiedBody = NewType("VerifiedBody", bytes)  # only `verify` returns one
 
 SignatureRefusal = Literal[
     "signature_missing",
@@ -21,8 +21,10 @@ SignatureRefusal = Literal[
     "signature_from_the_future",
 ]
 
-TOLERANCE = timedelta(minutes=5)  # clocks differ and requests wait; a replay may not be older
-HEADER_LENGTH_MAX = 1024  # a dozen signatures; a change of secrets needs two
+TOLERANCE = timedelta(
+    minutes=5
+)  # clocks differ and requests wait; an older request may be a replay
+HEADER_LENGTH_MAX = 1024  # room for a dozen signatures; a change of secrets needs two
 _TIME = re.compile(r"[0-9]{1,12}")
 
 
@@ -33,9 +35,10 @@ def verify(
     now: datetime,
     tolerance: timedelta = TOLERANCE,
 ) -> VerifiedBody | SignatureRefusal:
-    """The body, if one of the secrets signed it not longer than `tolerance` ago or ahead.
+    """Return the body if one of the secrets signed it within `tolerance` of now, else the refusal.
 
-    The age is told only to whoever knows a secret, and the time it takes tells nothing of one.
+    Only a sender who knows a secret learns that a signature is too old, and the time of the
+    comparison reveals nothing about a secret.
     """
     if header is None:
         return "signature_missing"
@@ -45,7 +48,7 @@ def verify(
     time, signatures = parsed
     signed = time.encode() + b"." + body
     expected = [hmac.new(secret, signed, "sha256").hexdigest() for secret in secrets]
-    # A list, for `any` over a generator would stop at the first match.
+    # A list, because `any` over a generator would stop at the first match.
     matches = [hmac.compare_digest(ours, given) for ours in expected for given in signatures]
     if not any(matches):
         return "signature_wrong"
@@ -58,7 +61,7 @@ def verify(
 
 
 def _parse(header: str) -> tuple[str, Sequence[str]] | None:
-    """The time as it was signed, and the `v1` signatures; other schemes may stand beside them."""
+    """Return the signed time and the `v1` signatures; other schemes are ignored."""
     if len(header) > HEADER_LENGTH_MAX or not header.isascii():
         return None
     fields = [field.partition("=") for field in header.split(",")]

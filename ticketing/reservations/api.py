@@ -1,7 +1,7 @@
-"""The reservation service: who holds which seat of which concert, and what the seats cost.
+"""The reservation service: it knows who holds which seat of a concert, and what seats cost.
 
-A bounded context of its own, which could be another company's: not eventsourced, its own
-transactions. Contract suite: tests/contract/reservations/.
+It is a bounded context that another company could run: it is not eventsourced, and shares no
+transaction with the entities. Contract suite: tests/contract/reservations/.
 """
 
 from datetime import timedelta
@@ -16,7 +16,7 @@ from ticketing.value import Value
 
 
 class Reserved(Value):
-    """The seats are held; `expires_at` is the service's clock plus the concert's hold, if any."""
+    """The seats are held; `expires_at` is the time of the hold plus the concert's duration."""
 
     type: Literal["Reserved"] = "Reserved"
     tickets: tuple[Ticket, ...]
@@ -24,7 +24,7 @@ class Reserved(Value):
 
 
 class SeatsUnavailable(Value):
-    """These of the wanted seats are held by others; nothing was reserved."""
+    """Others hold these seats; nothing was reserved."""
 
     type: Literal["SeatsUnavailable"] = "SeatsUnavailable"
     seats: tuple[Seat, ...]
@@ -46,7 +46,7 @@ class SalesClosed(Value):
 
 
 class ReservationWasReleased(Value):
-    """This attempt was released, before or after it was made; it can never hold seats again."""
+    """This attempt was released, so it can never hold seats again."""
 
     type: Literal["ReservationWasReleased"] = "ReservationWasReleased"
 
@@ -76,7 +76,7 @@ class PriceZone(Value):
 
 
 class Concert(Value):
-    """What is on sale. `hold` is how long reserved seats wait for payment; None: for ever."""
+    """A concert on sale. `hold` is how long seats wait for payment; None means for ever."""
 
     concert_id: ConcertId
     title: str = Field(min_length=1, max_length=200)
@@ -88,7 +88,7 @@ class Concert(Value):
 
 
 class HeldSeat(Value):
-    """A seat of the map with its price; `booking_id` is who holds it, None if it is free."""
+    """A seat with its price; `booking_id` is the booking that holds it, None if it is free."""
 
     seat: Seat
     price: Money
@@ -96,7 +96,7 @@ class HeldSeat(Value):
 
 
 class ReservationService(Protocol):
-    """What a booking process asks of the service. Safe to repeat: same key, same answer."""
+    """The service as a booking process uses it: the same key always gets the same answer."""
 
     async def reserve(
         self,
@@ -107,8 +107,8 @@ class ReservationService(Protocol):
     ) -> Reserved | Refusal:
         """Hold all of the seats or none.
 
-        The first answer to a (booking, attempt) is given again whenever it is repeated: the same
-        prices and the same deadline, whatever happened to the price list in between.
+        A repeated (booking, attempt) gets the first answer again: the same prices and the same
+        deadline, even after the price list changed.
 
         Raises:
             ReservationMismatchError: the key was used for another concert or other seats.
@@ -116,12 +116,12 @@ class ReservationService(Protocol):
         ...
 
     async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
-        """Free the seats of this attempt, and see to it that it never holds any again."""
+        """Release the seats of this attempt, which can never hold seats again."""
         ...
 
 
 class Inventory(Protocol):
-    """What an operator asks of the service."""
+    """The service as an operator uses it."""
 
     async def add_concert(self, concert: Concert) -> None:
         """Put a concert on sale, or change its title, start, prices, hold and sales.
@@ -132,16 +132,16 @@ class Inventory(Protocol):
         ...
 
     async def concerts(self) -> tuple[Concert, ...]:
-        """All concerts, by start."""
+        """Return all concerts, ordered by their start."""
         ...
 
     async def seats(self, concert_id: ConcertId) -> tuple[HeldSeat, ...]:
-        """Every seat of a concert, ordered; none if the concert is unknown."""
+        """Return every seat of a concert in order, and none if the concert is unknown."""
         ...
 
 
 def price_list(concert: Concert) -> dict[Seat, Money]:
-    """The price of every seat.
+    """Return the price of every seat.
 
     Raises:
         ValueError: a zone ends before it starts, zones overlap or mix currencies.
@@ -161,7 +161,7 @@ def price_list(concert: Concert) -> dict[Seat, Money]:
 
 
 def denial_reason(refusal: Refusal) -> str:
-    """Why the booking is denied, for its event and its client: `seats_unavailable: 3-14, 3-15`."""
+    """Return the reason of the denial: `seats_unavailable: 3-14, 3-15`."""
     match refusal:
         case SeatsUnavailable():
             return f"seats_unavailable: {', '.join(map(str, refusal.seats))}"

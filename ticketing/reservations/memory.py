@@ -1,4 +1,4 @@
-"""The promises of the reservation service without a database, for tests and simulations."""
+"""The reservation service without a database, for tests and simulations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class _Reservation:
 
 
 class MemoryReservations:
-    """`ReservationService` and `Inventory`; no call awaits, so each is atomic."""
+    """A `ReservationService` and `Inventory`; no call awaits, so every call is atomic."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock

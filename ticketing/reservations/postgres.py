@@ -1,4 +1,4 @@
-"""The seat inventory in Postgres, in the schema `reservations`."""
+"""The reservation service in Postgres, in the schema `reservations`."""
 
 from collections.abc import Sequence
 
@@ -152,7 +152,7 @@ _ANSWER: TypeAdapter[Reserved | Refusal] = TypeAdapter(ReservationAnswer)
 
 
 class PostgresReservations:
-    """`ReservationService` and `Inventory`; each call is one transaction."""
+    """A `ReservationService` and `Inventory`; every call is one transaction."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -247,7 +247,7 @@ async def _hold(
         return SalesClosed()
     if unknown := tuple(_seat(row) for row in offer if row["price_minor"] is None):
         return UnknownSeats(seats=unknown)
-    # A seat taken off the plan since OFFER breaks a foreign key here; the retry will not find it.
+    # A seat that was removed since OFFER breaks a foreign key here; the retry does not find it.
     held = await connection.fetch(HOLD, concert_id, _json(wanted), booking_id, attempt)
     if len(held) < len(wanted):
         await connection.execute(UNDO_HOLD, booking_id, attempt)

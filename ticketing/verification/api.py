@@ -34,8 +34,8 @@ class Finding(Value):
     def __str__(self) -> str:
         """For people, in one line."""
         about = [
-            *(f"booking {each}" for each in self.booking_ids),
-            *(f"payment {each}" for each in self.payment_ids),
+            *(f"booking {booking_id}" for booking_id in self.booking_ids),
+            *(f"payment {payment_id}" for payment_id in self.payment_ids),
         ]
         words = ": ".join(filter(None, (self.check, ", ".join(about), self.what)))
         return f"{words} ({', '.join(self.events)})" if self.events else words

@@ -21,9 +21,9 @@ class OurPayment(Value):
 
 def compare(ours: Sequence[OurPayment], ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
     """Each payment that the two tell differently; the findings' events are the caller's to add."""
-    captured = {each.payment_id: each for each in ledger}
-    known = {each.payment_id: each for each in ours}
-    times = Counter(each.payment_id for each in ledger)
+    captured = {payment.payment_id: payment for payment in ledger}
+    known = {payment.payment_id: payment for payment in ours}
+    times = Counter(payment.payment_id for payment in ledger)
     findings = (
         _finding(captured.get(payment_id) or known[payment_id], what)
         for payment_id in sorted(captured.keys() | known.keys())

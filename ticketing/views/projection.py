@@ -1,4 +1,4 @@
-"""From an entity's events to its row. The rules are those of the entity's own fold."""
+"""Projections: an event changes the row of its entity by the rules of the entity's own fold."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ def project(
     version: int,
     recorded_at: datetime,
 ) -> BookingView:
-    """The row after the event; the same row if it has seen this version already.
+    """Return the row after the event; a row that has seen the version already stays the same.
 
     Raises:
         DefectError: a version between the row and the event is missing.
@@ -36,7 +36,7 @@ def project(
         return view
     _follows(view.version if view else 0, booking_id, event.type, version)
     booking = evolve(_booking(view) if view else None, event)
-    # The first confirmation counts: a reinstated booking is confirmed again for a moment only.
+    # The first confirmation counts: a reinstated booking is confirmed again only for a moment.
     confirmed_at = view.confirmed_at if view else None
     if confirmed_at is None and booking.status == "confirmed":
         confirmed_at = recorded_at
@@ -66,7 +66,7 @@ def project_payment(
     version: int,
     recorded_at: datetime,
 ) -> PaymentView:
-    """As `project`, for a payment."""
+    """Return the row of a payment after the event, as `project` does for a booking."""
     if view is not None and version <= view.version:
         return view
     _follows(view.version if view else 0, payment_id, event.type, version)

@@ -15,7 +15,7 @@ from eventstore.postgres.log import OUTCOMES, PostgresEventStore
 from eventstore.slices import StreamId
 from tests.support.clock import Clock
 from tests.support.log import command, noted, stream
-from ticketing.metrics import postgres as measures
+from ticketing.metrics import postgres as metrics
 from ticketing.metrics.api import Samples
 from ticketing.metrics.postgres import LATELY, measure
 
@@ -202,8 +202,8 @@ async def test_what_happened_lately_is_found_by_its_time(pool: asyncpg.Pool, nam
     await pool.execute(OLD_EVENTS)
     await pool.execute(SUMMARIZE)
     await pool.execute("ANALYZE es.event")
-    since: datetime = await pool.fetchval(measures.SINCE, LATELY)
-    plan = await pool.fetch("EXPLAIN " + getattr(measures, name), since)
+    since: datetime = await pool.fetchval(metrics.SINCE, LATELY)
+    plan = await pool.fetch("EXPLAIN " + getattr(metrics, name), since)
     explained = "\n".join(row[0] for row in plan)
     assert "event_recorded_at" in explained
     assert "Seq Scan" not in explained
@@ -231,12 +231,12 @@ async def test_however_often_it_is_scraped_the_database_is_measured_once(
     asked: list[str] = []
 
     async def measured() -> Samples:
-        asked.append("measures")
+        asked.append("metrics")
         return await measure(pool)
 
     metrics = Metrics(OUTCOMES)
     await asyncio.gather(*(metrics.measure(measured) for _ in range(20)))
-    assert asked == ["measures"]
+    assert asked == ["metrics"]
     assert b"box_office_pending_refunds 0.0" in metrics.text()
 
 

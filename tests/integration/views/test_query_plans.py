@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from tests.support.plans import EXPLAIN, scans_of, statements
-from ticketing.metrics import postgres as measures
+from ticketing.metrics import postgres as metrics
 from ticketing.reservations import postgres as reservations
 from ticketing.views import postgres as views
 
@@ -45,12 +45,12 @@ SELECT 'p' || n, 'b' || n, 'Ada', '{}', CASE n % 100 WHEN 0 THEN 'received' ELSE
 INSERT INTO notifications.mark (kind, about)
 SELECT 'payment_reminder', 'b' || n FROM generate_series(1, 20000) AS n;
 """
-MODULES = [views, reservations, measures]
+MODULES = [views, reservations, metrics]
 READ_EVERYTHING = {
     "CLEAR",  # a rebuild begins
     "CLEAR_PAYMENTS",
     "CONCERTS",  # people see all of them
-    *("DECIDED", "DECISION_SECONDS", "EXPIRY_LATENESS_SECONDS"),  # see test_measures.py
+    *("DECIDED", "DECISION_SECONDS", "EXPIRY_LATENESS_SECONDS"),  # see test_metrics.py
 }
 FINE = {
     ("concert", "all of it"),  # two pages
@@ -58,7 +58,7 @@ FINE = {
     ("booking", "all of booking_overdue"),  # likewise
     ("booking", "all of booking_unconfirmed"),
     *((table, "all of it") for table in ("checkpoint", "slice", "dead_letter")),  # a few pages
-    ("event", "all of it"),  # empty here: see test_measures.py, eventstore/test_plans.py
+    ("event", "all of it"),  # empty here: see test_metrics.py, eventstore/test_plans.py
 }
 
 
