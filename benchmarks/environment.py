@@ -1,4 +1,4 @@
-"""Where the figures come from: they mean little without."""
+"""The machine and the versions that figures come from."""
 
 import os
 import platform
@@ -13,13 +13,13 @@ MEMINFO = Path("/proc/meminfo")
 
 
 def environment() -> dict[str, str]:
-    """Machine and versions, by name."""
+    """Return facts about the machine and the versions, by name."""
     return {
         "machine": f"{os.cpu_count()} cores, {_processor()}, {_memory()}",
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
-        "load": " ".join(f"{each:.1f}" for each in os.getloadavg()),
+        "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
         "revision": _revision(),
     }
 
@@ -35,8 +35,8 @@ def _memory() -> str:
 
 
 def _revision() -> str:
-    found = subprocess.run(  # no input of anybody's
-        ("git", "rev-parse", "--short", "HEAD"),  # noqa: S607  # wherever git is
+    found = subprocess.run(
+        ("git", "rev-parse", "--short", "HEAD"),  # noqa: S607  # git may be installed anywhere
         capture_output=True,
         text=True,
         check=False,

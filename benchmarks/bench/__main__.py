@@ -1,4 +1,4 @@
-"""`make bench`: appends per second beside a bare INSERT, on a Postgres of its own."""
+"""`make bench` compares appends per second with a bare INSERT, on a Postgres of its own."""
 
 import argparse
 import asyncio
@@ -21,14 +21,14 @@ from entrypoints.wiring import migrate_database
 from eventstore.postgres.verify import verify_log
 
 RESULTS = Path(__file__).parents[1] / "results" / "append.json"
-ROUNDS = 15  # fewer say little: their figures are not kept
+ROUNDS = 15  # figures of fewer rounds say little and are not kept
 CONNECTIONS = (1, 16, 64)
 TARGETS = {"bare INSERT": 0.45, "INSERT, same indexes": 0.6}
-JUDGED = 16  # connections
+JUDGED = 16  # the targets are for so many connections
 
 
 async def run(rounds: int, seconds: float, seed: int) -> int:
-    """Measure, print, keep the figures of a whole run; the exit code."""
+    """Measure, print, and keep the figures of a complete run; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as directory:
         async with claim(Path(directory)) as home, postgres(home) as server:
             await migrate_database(Settings(database_url=PostgresDsn(server.url())))
@@ -54,7 +54,9 @@ def _report(found: list[Measured]) -> None:
     for count in CONNECTIONS:
         for kind in KINDS:
             rate = median(
-                each.per_second for each in found if (each.connections, each.kind) == (count, kind)
+                measured.per_second
+                for measured in found
+                if (measured.connections, measured.kind) == (count, kind)
             )
             line = f"{count:11}  {kind:22} {rate:8.0f}"
             if kind in TARGETS:
@@ -71,15 +73,21 @@ def _document(found: list[Measured], seed: int, seconds: float) -> dict[str, obj
         "environment": environment(),
         "seed": seed,
         "seconds": seconds,
-        "rates": [[each.connections, each.round, each.kind, round(each.per_second, 1)]
-                  for each in found],
-    }  # fmt: skip
+        "rates": [
+            [measured.connections, measured.round, measured.kind, round(measured.per_second, 1)]
+            for measured in found
+        ],
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="fewer: nothing is kept")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each kind in a round")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help="with fewer rounds the figures are not kept"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="how long a kind of write is measured in a round"
+    )
     parser.add_argument("--seed", type=int, default=20_300_504)
     options = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""What an append costs beside a plain INSERT: short rounds, interleaved, in one run."""
+"""What an append costs compared with a plain INSERT, in short interleaved rounds of one run."""
 
 import asyncio
 import json
@@ -27,14 +27,14 @@ INSERT INTO bench.{} (position, version, recorded_at, event_id, command_id, comm
 VALUES ($1, 1, es.now(), $2, $3, $4, $5, 0, 1, 1, $6, 'BookingPlaced', $7, $8)
 """
 EXPECT_NO_STREAM = 0
-POSITIONS = count(1)  # rising, as those of es.append: at random an index would cost more
+POSITIONS = count(1)  # they rise as those of es.append do; random ones would cost an index more
 
 Write = Callable[[asyncpg.Connection], Awaitable[Callable[[], Awaitable[object]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One kind of write in one round: how many a second."""
+    """How many writes of one kind a second one round had."""
 
     connections: int
     round: int
@@ -43,7 +43,7 @@ class Measured:
 
 
 async def es_append(connection: asyncpg.Connection) -> Callable[[], Awaitable[object]]:
-    """One event to a new stream, in one of 64 slices."""
+    """Prepare the append of one event to a new stream, in one of 64 slices."""
     statement = await connection.prepare(APPEND)
 
     async def write() -> object:
@@ -58,7 +58,7 @@ async def es_append(connection: asyncpg.Connection) -> Callable[[], Awaitable[ob
 
 
 def insert_into(table: str) -> Write:
-    """A row of the same columns, its position counted here."""
+    """Prepare the insert of a row with the same columns; its position is counted here."""
 
     async def prepared(connection: asyncpg.Connection) -> Callable[[], Awaitable[object]]:
         statement = await connection.prepare(INSERT.format(table))
@@ -91,7 +91,7 @@ async def measure(
     seed: int,
     progress: Callable[[str], None],
 ) -> list[Measured]:
-    """Every kind in every round, in an order drawn from the seed."""
+    """Measure every kind of write in every round, in an order drawn from the seed."""
     order = random.Random(seed)  # noqa: S311  # not for secrets
     admin = await asyncpg.connect(url)
     await admin.execute(TABLES)
@@ -104,15 +104,18 @@ async def measure(
                 rate = await _rate(opened, KINDS[kind], seconds)
                 found.append(Measured(many, number, kind, rate))
             progress(f"{many} connections, round {number + 1} of {rounds}")
-        for each in opened:
-            await each.close()
+        for connection in opened:
+            await connection.close()
     return found
 
 
 def ratios(found: Sequence[Measured], connections: int, kind: str) -> tuple[float, float, float]:
-    """Quartiles of es.append to another kind, each from one round."""
-    rates = {(each.round, each.kind): each.per_second for each in found
-             if each.connections == connections}  # fmt: skip
+    """Return the quartiles of the rounds' ratios of es.append to another kind."""
+    rates = {
+        (measured.round, measured.kind): measured.per_second
+        for measured in found
+        if measured.connections == connections
+    }
     rounds = sorted({number for number, _ in rates})
     values = [rates[number, "es.append"] / rates[number, kind] for number in rounds]
     first, median, third = quantiles(values, n=4) if len(values) > 1 else values * 3
