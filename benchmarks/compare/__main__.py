@@ -1,17 +1,18 @@
-"""`make compare`: both twins through the same work and the same faults, and what came of it.
+"""`make compare` runs both twins through the same work and the same faults.
 
-Writes benchmarks/results/compare.json, docs/contrast.md and docs/plots/*.svg; a quick run all of
-them into .data/compare, for its figures are rough. Exit code 6 if an invariant was broken; with
-`--break` that is what is to happen, and nothing is written.
+It writes benchmarks/results/compare.json, docs/contrast.md and docs/plots/*.svg. A quick run
+writes all of them into .data/compare, because its figures are rough. The exit code is 6 if an
+invariant was broken. A run with `--break` must end so, and writes nothing.
 """
 
 import asyncio
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import structlog
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
@@ -33,8 +34,8 @@ from benchmarks.compare.scenarios import (
     seats_freed,
     steady_and_burst,
 )
-from benchmarks.compare.sides import TWINS, Break, Side, Twin, side, temporary_home
-from benchmarks.compare.verdicts import violations
+from benchmarks.compare.sides import TWINS, Break, Side, side, temporary_home
+from benchmarks.compare.verdicts import FAST_POLL, violations
 from benchmarks.environment import environment
 from entrypoints.devstack.children import Home
 from entrypoints.interrupts import interruptible
@@ -43,14 +44,13 @@ RESULT = ROOT / "benchmarks" / "results" / "compare.json"
 QUICK_RESULT = ROOT / ".data" / "compare" / RESULT.name
 FINDINGS, INTERRUPTED = 6, 130  # exit codes
 FASTER_POLL_SECONDS = 1
-IDLE_SECONDS = 10  # enough for it: no interval is longer than 2 s
-FASTER = "fast-"  # what tells its bookings from the others
-
-Step = tuple[str, Callable[[], Awaitable[Figures]]]
+IDLE_SECONDS = 10  # enough, because no interval is longer than 2 s
+T = TypeVar("T")
+FASTER = "fast-"  # the prefix of its bookings
 
 
 class Progress:
-    """A line for each step, with the time since the start."""
+    """Prints a line for each step with the seconds since the start."""
 
     def __init__(self) -> None:
         self._begun = asyncio.get_running_loop().time()
@@ -58,95 +58,80 @@ class Progress:
     def __call__(self, text: str) -> None:
         print(f"{self.seconds:6.1f} s  {text}", flush=True)
 
+    async def before(self, name: str, measure: Awaitable[T]) -> T:
+        self(f"{name} ...")
+        return await measure
+
     @property
     def seconds(self) -> float:
         return asyncio.get_running_loop().time() - self._begun
 
 
 async def compare(home: Home, sizes: Sizes, seed: int, say: Progress) -> Figures:
-    """Everything there is to know, as JSON."""
+    """Measure everything; return the figures as JSON."""
     sides: Figures = {}
     for twin in TWINS:
-        sides |= await _measured(home, twin, sizes, seed, say)
+        async with side(home, twin, say) as running:
+            await _measure(running, sizes, seed, say, sides)
     return {
         "taken_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "took_seconds": round(say.seconds),
         "seed": seed,
         "quick": sizes == QUICK,
         "machine": environment(),
-        "sizes": {name: getattr(sizes, name) for name in Sizes.__slots__},
+        "sizes": asdict(sizes),
         "sides": sides,
         "code": coordination(),
         "changes": changes(),
     }
 
 
-async def _measured(
-    home: Home, twin: Twin, sizes: Sizes, seed: int, say: Progress
-) -> dict[str, Figures]:
-    async with side(home, twin, say) as running:
-        steps: list[Step] = [
-            ("idle", lambda: idle(running, sizes)),
-            ("cost", lambda: cost(running, sizes, seed)),
-            ("latency", lambda: steady_and_burst(running, sizes, seed)),
-            ("throughput", lambda: rush(running, sizes, seed)),
-            ("due", lambda: due_at_once(running, sizes, seed)),
-        ]
-        figures = {str(twin): await _all(twin, steps, say)}
-        say(f"{twin}: seats freed ...")
-        await seats_freed(running, figures[twin]["latency"])
-        if twin == "choreographed":
-            figures["choreographed_fast_poll"] = await _with_faster_poll(running, sizes, seed, say)
-        figures[twin] |= await _all(twin, _troubles(running, sizes, seed), say)
-        return figures
+async def _measure(side: Side, sizes: Sizes, seed: int, say: Progress, sides: Figures) -> None:
+    """Add the figures of a side; the choreography is also measured with a faster poll."""
+    before = say.before
+    figures = sides[side.twin] = {"idle": await before("idle", idle(side, sizes))}
+    figures["cost"] = await before("cost", cost(side, sizes, seed))
+    figures["latency"] = await before("latency", steady_and_burst(side, sizes, seed))
+    figures["throughput"] = await before("throughput", rush(side, sizes, seed))
+    figures["due"] = await before("due", due_at_once(side, sizes, seed))
+    await before("seats freed", seats_freed(side, figures["latency"]))
+    if side.twin == "choreographed":
+        sides[FAST_POLL] = await _with_faster_poll(side, sizes, seed, say)
+    figures["recovery"] = await before("recovery", recovery(side, sizes, seed))
+    down = side.coordinators
+    figures["without_ours"] = await before("without_ours", away(side, sizes, seed, *down))
+    if side.twin == "orchestrated":
+        without_temporal = away(side, sizes, seed, "temporal")
+        figures["without_temporal"] = await before("without_temporal", without_temporal)
+    figures["faults"] = await before("faults", faults(side, sizes, seed))
 
 
 async def _with_faster_poll(side: Side, sizes: Sizes, seed: int, say: Progress) -> Figures:
-    """What the choreography's poll decides, once more; it stays at that for the rest."""
+    """Measure again what the poll's period decides; the period stays short for the rest."""
+    say(f"restart, polling every {FASTER_POLL_SECONDS} s")
     await side.restart(expiration_poll_seconds=FASTER_POLL_SECONDS)
+    latency = await say.before("latency", steady_and_burst(side, sizes, seed, FASTER))
+    due = await say.before("due", due_at_once(side, sizes, seed, FASTER))
     shorter = replace(sizes, idle=min(sizes.idle, IDLE_SECONDS))
-    steps: list[Step] = [
-        ("latency", lambda: steady_and_burst(side, sizes, seed, FASTER)),
-        ("due", lambda: due_at_once(side, sizes, seed, FASTER)),
-        ("idle", lambda: idle(side, shorter)),
-    ]
-    figures = await _all(f"{side.twin}, polling every {FASTER_POLL_SECONDS} s", steps, say)
-    await seats_freed(side, figures["latency"], FASTER)
-    return figures
-
-
-def _troubles(side: Side, sizes: Sizes, seed: int) -> list[Step]:
-    steps: list[Step] = [
-        ("recovery", lambda: recovery(side, sizes, seed)),
-        ("without_ours", lambda: away(side, sizes, seed, "ours")),
-    ]
-    if side.twin == "orchestrated":
-        steps.append(("without_temporal", lambda: away(side, sizes, seed, "temporal")))
-    return [*steps, ("faults", lambda: faults(side, sizes, seed))]
-
-
-async def _all(who: str, steps: list[Step], say: Progress) -> Figures:
-    figures: Figures = {}
-    for name, measure in steps:
-        say(f"{who}: {name} ...")
-        figures[name] = await measure()
-    return figures
+    at_rest = await say.before("idle", idle(side, shorter))
+    await say.before("seats freed", seats_freed(side, latency, FASTER))
+    return {"latency": latency, "due": due, "idle": at_rest}
 
 
 async def _broken(home: Home, fault: Break, seed: int, say: Progress) -> list[str]:
-    """What the checks say of both twins with a fault built in."""
+    """Return what the checks find on both twins with a built-in fault."""
     found = []
     for twin in TWINS:
         async with side(home, twin, say, fault) as running:
             if twin == "choreographed":
                 await running.restart(expiration_poll_seconds=FASTER_POLL_SECONDS)
-            violations = (await faults(running, BROKEN, seed))["violations"]
-            found += [f"{twin}: {each}" for each in violations]
+            broken = (await faults(running, BROKEN, seed))["violations"]
+            found += [f"{twin}: {violation}" for violation in broken]
     return found
 
 
 async def _run(home: Home, options: Namespace) -> list[str]:
-    """The violations that were found."""
+    """Do what the options ask for; return the violations that were found."""
     say = Progress()
     if options.document:
         report.write(json.loads(RESULT.read_text()))
@@ -172,14 +157,14 @@ async def _main(options: Namespace) -> int:
 
         if not await interruptible(command(), home, print):
             return INTERRUPTED
-    for each in found:
-        print(f"violation: {each}")
+    for violation in found:
+        print(f"violation: {violation}")
     return FINDINGS if found else 0
 
 
 def main() -> None:
     options = _options()
-    # Servers are stopped on purpose: the clients' retries are no news.
+    # Servers are stopped on purpose, so the clients' retries are not worth a log line.
     quiet = LoggingConfig(TelemetryFilter(core_level="OFF", other_level="OFF"))
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -188,16 +173,16 @@ def main() -> None:
 
 def _options() -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less of everything: for CI")
+    parser.add_argument("--quick", action="store_true", help="do less of everything, for CI")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--document", action="store_true", help="only write the last run's document again"
+        "--document", action="store_true", help="only write the document of the kept run again"
     )
     parser.add_argument(
         "--break",
         dest="broken",
         choices=("checkpoint-first", "no-append-lock"),
-        help="build a fault in, which the checks must find",
+        help="build in a fault that the checks must find",
     )
     return parser.parse_args()
 

@@ -1,7 +1,7 @@
-"""The consumers with a fault that the comparison must find: `python -m benchmarks.compare.broken`.
+"""Consumers with a fault that the comparison must find: `python -m benchmarks.compare.broken`.
 
-An at-least-once consumer that commits its checkpoint before the effect loses what was under way
-when it was killed.
+An at-least-once consumer that commits its checkpoint before the effect loses the events that it
+was handling when it was killed.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from entrypoints import consumers
 from eventstore.api import StoredEvent
 from eventstore.delivery import Deliverer, Handler, Held
 
-PAUSE = 0.5  # seconds between checkpoint and effect: where the kills are to hit
+PAUSE = 0.5  # seconds between checkpoint and effect, so that kills hit there
 
 
 async def _checkpoint_first(

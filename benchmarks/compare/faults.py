@@ -1,7 +1,7 @@
-"""Everything at once: a provider that fails to a plan, kills, clients who change their minds.
+"""All faults at once: a provider that fails by plan, kills, clients who change their minds.
 
-Afterwards nothing may be missing: every booking and every payment came to its end, no seat is
-sold twice or kept, and the provider's ledger agrees with ours.
+Afterwards every booking and every payment must have ended, no seat may be sold twice or kept, and
+the provider's ledger must agree with the log.
 """
 
 import asyncio
@@ -31,7 +31,6 @@ from benchmarks.compare.work import (
 from entrypoints.wiring import verify_all
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId
-from ticketing.process import PlaceAnswer
 from ticketing.verification.postgres import open_payments, unended_bookings, verify_provider
 
 SHORT, LONG = "faults-short", "faults-long"
@@ -39,13 +38,13 @@ SHORT_HOLD = timedelta(seconds=4)
 EVERY = 0.15  # seconds between two customers
 KILL_EVERY = 2.5
 ANSWER_WITHIN = 25.0  # seconds until a client asks again
-QUIET_WITHIN = 30.0  # seconds after the last client left
-LOOK_EVERY = 1.0  # seconds: a look reads the whole log
+QUIET_WITHIN = 30.0  # seconds after the last client has finished
+LOOK_EVERY = 1.0  # seconds; every check reads the whole log
 EXPIRED_WITHIN = 90.0
 
 T = TypeVar("T")
 Kind = Literal["pays", "leaves", "cancels", "pays late", "pays wrongly", "pays twice", "competes"]
-UNPAID = ("leaves", "pays late", "pays wrongly")  # until the deadline
+UNPAID = ("leaves", "pays late", "pays wrongly")  # these reach their deadline unpaid
 KINDS: dict[Kind, int] = {
     "pays": 10,
     "leaves": 3,
@@ -77,13 +76,13 @@ TROUBLE_IN_LOGS = (
     "refund not made yet",
     "event lost",
 )
-EXPIRED = "SELECT status FROM verification.booking WHERE booking_id = $1  -- compare:"
+STATUS = "SELECT status FROM verification.booking WHERE booking_id = $1  -- compare:"
 PARKED = "SELECT count(*) FROM es.dead_letter WHERE resolved_at IS NULL  -- compare:"
 
 
 @dataclass(slots=True)
-class Told:
-    """What the clients noticed; `patience` is how many times `ANSWER_WITHIN` they go on asking."""
+class Noticed:
+    """What the clients noticed. They repeat a request for `patience` times `ANSWER_WITHIN`."""
 
     patience: int
     kinds: Counter[str] = field(default_factory=Counter)
@@ -93,26 +92,26 @@ class Told:
 
 
 async def faults(side: Side, sizes: Sizes, seed: int) -> Figures:
-    """The invariants after all that, and what it took to keep them."""
+    """Check the invariants after all faults, and count what the sides did to keep them."""
     random = Random(f"{seed} faults")  # noqa: S311  # repeatable, not secret
     seats = sizes.faults * SEATS_MAX
     await put_on_sale(side, SHORT, seats, SHORT_HOLD)
     await put_on_sale(side, LONG, seats, A_LONG_HOLD)
     planned = await _plan(side, random, sizes.faults // 3)
-    claims, told = await measure.claims(side), Told(sizes.patience)
+    claims, noticed = await measure.number(side, measure.CLAIMS), Noticed(sizes.patience)
     killing = asyncio.create_task(_kill(side, sizes.kills))
-    await _customers(side, random, sizes.faults, told)
+    await _customers(side, random, sizes.faults, noticed)
     kills = await killing
     quiet_seconds = await _until_quiet(side)
-    findings = await _findings(side) + told.given_up
+    findings = await _findings(side) + noticed.given_up
     return {
-        "bookings": sum(told.kinds.values()),
-        "kinds": dict(told.kinds),
+        "bookings": sum(noticed.kinds.values()),
+        "kinds": dict(noticed.kinds),
         "kills": kills,
         "provider_faults": planned - await _left(side),
-        "repeated_requests": told.repeated_requests,
-        "repeated_captures": told.repeated_captures,
-        "slices_taken_over": await measure.claims(side) - claims,
+        "repeated_requests": noticed.repeated_requests,
+        "repeated_captures": noticed.repeated_captures,
+        "slices_taken_over": await measure.number(side, measure.CLAIMS) - claims,
         "in_logs": _in_logs(side),
         "temporal": await _repeated_by_temporal(side),
         "seconds_until_quiet": quiet_seconds,
@@ -120,7 +119,7 @@ async def faults(side: Side, sizes: Sizes, seed: int) -> Figures:
     }
 
 
-async def _customers(side: Side, random: Random, count: int, told: Told) -> None:
+async def _customers(side: Side, random: Random, count: int, noticed: Noticed) -> None:
     taken = {SHORT: 0, LONG: 0}
     kinds = random.choices(list(KINDS), weights=list(KINDS.values()), k=count)
     async with asyncio.TaskGroup() as group:
@@ -130,64 +129,56 @@ async def _customers(side: Side, random: Random, count: int, told: Told) -> None
             first = max(0, taken[concert] - wanted) if kind == "competes" else taken[concert]
             taken[concert] = max(taken[concert], first + wanted)
             request = place(f"faults-{number}", concert, seats_from(first, wanted))
-            told.kinds[kind] += 1
-            group.create_task(_customer(side, kind, request, told))
+            noticed.kinds[kind] += 1
+            group.create_task(_customer(side, kind, request, noticed))
             await asyncio.sleep(EVERY)
 
 
-async def _customer(side: Side, kind: Kind, request: PlaceBooking, told: Told) -> None:
+async def _customer(side: Side, kind: Kind, request: PlaceBooking, noticed: Noticed) -> None:
     booking_id = request.booking_id
-    decision = await _decision(side, request, told)
+    what = f"{booking_id}: no decision"
+    decision = await _insist(lambda: side.process.place(request), noticed, what)
     if decision is None or decision.status != "confirmed":
         return
     if kind == "cancels":
-        await _cancel(side, booking_id, told)
+        what = f"{booking_id}: could not be cancelled"
+        await _insist(lambda: side.process.cancel(booking_id, "changed my mind"), noticed, what)
         return
     if kind == "leaves":
         return
     if kind == "pays late" and not await measure.until(
         lambda: _expired(side, booking_id), EXPIRED_WITHIN
     ):
-        told.given_up.append(f"{booking_id}: not expired within {EXPIRED_WITHIN:.0f} s")
+        noticed.given_up.append(f"{booking_id}: not expired within {EXPIRED_WITHIN:.0f} s")
     more = 100 if kind == "pays wrongly" else 0
-    told.repeated_captures += await capture(side, booking_id, decision, more=more)
+    noticed.repeated_captures += await capture(side, booking_id, decision, more=more)
     if kind == "pays twice":
-        told.repeated_captures += await capture(side, booking_id, decision, tag="2")
+        noticed.repeated_captures += await capture(side, booking_id, decision, tag="2")
 
 
-async def _decision(side: Side, request: PlaceBooking, told: Told) -> PlaceAnswer | None:
-    what = f"{request.booking_id}: no decision"
-    return await _insist(lambda: side.process.place(request), told, what)
-
-
-async def _cancel(side: Side, booking_id: BookingId, told: Told) -> None:
-    what = f"{booking_id}: could not be cancelled"
-    await _insist(lambda: side.process.cancel(booking_id, "changed my mind"), told, what)
-
-
-async def _insist(ask: Callable[[], Awaitable[T]], told: Told, what: str) -> T | None:
-    """What a client does: ask the same again after a moment, and complain in the end."""
+async def _insist(ask: Callable[[], Awaitable[T]], noticed: Noticed, what: str) -> T | None:
+    """Repeat a request as a client does; record a complaint when its patience ends."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + told.patience * ANSWER_WITHIN
+    deadline = loop.time() + noticed.patience * ANSWER_WITHIN
     while True:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await ask()
         except TROUBLE as trouble:
             if loop.time() > deadline:
-                told.given_up.append(f"{what}: {trouble!r}"[:240])
+                noticed.given_up.append(f"{what}: {trouble!r}"[:240])
                 return None
-            told.repeated_requests += 1
+            noticed.repeated_requests += 1
         await asyncio.sleep(ASK_AGAIN)
 
 
 async def _expired(side: Side, booking_id: BookingId) -> bool:
-    status: str | None = await side.parts.pool.fetchval(EXPIRED, booking_id)
+    status: str | None = await side.parts.pool.fetchval(STATUS, booking_id)
     return status == "expired"
 
 
 async def _kill(side: Side, times: int) -> int:
-    """One of our coordinating processes after the other, and start it again."""
+    """Kill one coordinating program after the other and start it again; return how many."""
     for number in range(times):
         await asyncio.sleep(KILL_EVERY)
         name = side.coordinators[number % len(side.coordinators)]
@@ -197,7 +188,7 @@ async def _kill(side: Side, times: int) -> int:
 
 
 async def _until_quiet(side: Side) -> float:
-    """Wait until nothing is under way any more; how long that took."""
+    """Wait until nothing is under way any more; return how many seconds that took."""
     loop = asyncio.get_running_loop()
     began = loop.time()
 
@@ -211,23 +202,23 @@ async def _until_quiet(side: Side) -> float:
 
 
 async def _findings(side: Side) -> list[str]:
-    """The comparison's own checks, and those of `box-office verify`."""
+    """Return what the comparison's own checks and those of `box-office verify` find."""
     pool = side.parts.pool
     parked: int = await pool.fetchval(PARKED)
     collisions = side.log("postgres").count(COLLISION)
     return [
         *await _broken_promises(side),
-        *(f"{each}: has not come to its end" for each in await _unended(side)),
-        *(f"{each}: money neither used nor returned" for each in await open_payments(pool)),
+        *(f"{booking_id}: has not ended" for booking_id in await _unended(side)),
+        *(f"{payment}: money neither used nor returned" for payment in await open_payments(pool)),
         *([f"{parked} events are parked"] if parked else []),
         *([f"{collisions} appends collided in the log"] if collisions else []),
     ]
 
 
 async def _unended(side: Side) -> list[BookingId]:
-    """Of these customers' bookings: some of the other scenarios are to stay unpaid."""
+    """Return the open bookings of these customers; some of other scenarios stay unpaid."""
     unended = await unended_bookings(side.parts.pool)
-    return [each for each in unended if each.startswith("faults-")]
+    return [booking_id for booking_id in unended if booking_id.startswith("faults-")]
 
 
 async def _broken_promises(side: Side) -> list[str]:
@@ -238,19 +229,18 @@ async def _broken_promises(side: Side) -> list[str]:
 
 def _in_logs(side: Side) -> dict[str, int]:
     text = "".join(map(side.log, side.coordinators))
-    return {each: count for each in TROUBLE_IN_LOGS if (count := text.count(f'"{each}"'))}
+    return {line: count for line in TROUBLE_IN_LOGS if (count := text.count(f'"{line}"'))}
 
 
 async def _repeated_by_temporal(side: Side) -> dict[str, int]:
-    """Attempts after the first, and workflow tasks that were lost or failed, over all histories."""
+    """Count repeated activities, and workflow tasks that were lost or failed, in all histories."""
     if side.twin == "choreographed":
         return {}
     counts: Counter[str] = Counter()
     client = side.stack.client
-    async for found in client.list_workflows("WorkflowId STARTS_WITH 'booking-faults'"):
-        _count(counts, (await client.get_workflow_handle(found.id).fetch_history()).events)
-    async for found in client.list_workflows("WorkflowId STARTS_WITH 'payment-pay'"):
-        _count(counts, (await client.get_workflow_handle(found.id).fetch_history()).events)
+    for prefix in ("booking-faults", "payment-pay"):
+        async for found in client.list_workflows(f"WorkflowId STARTS_WITH '{prefix}'"):
+            _count(counts, (await client.get_workflow_handle(found.id).fetch_history()).events)
     return dict(counts)
 
 
@@ -281,7 +271,7 @@ async def _plan(side: Side, random: Random, count: int) -> int:
 
 async def _left(side: Side) -> int:
     async with ClientSession() as session, session.get(_faults_url(side)) as answer:
-        return sum(each["times"] or 0 for each in await answer.json())
+        return sum(fault["times"] or 0 for fault in await answer.json())
 
 
 def _faults_url(side: Side) -> str:

@@ -1,4 +1,4 @@
-"""What is read off a running side: by SQL from the database, from the server's meter, from logs."""
+"""Figures read from a running side: from its database by SQL, and from Temporal's meter."""
 
 import asyncio
 import re
@@ -10,9 +10,11 @@ from urllib.request import urlopen
 from benchmarks.compare.sides import Side
 
 LOOK_EVERY = 0.1  # seconds
-METER_LAG = 3.0  # seconds that Temporal's meter is behind, at most
+METER_LAG = 3.0  # seconds; Temporal's meter is never further behind
+# Name, labels and value of a count in the namespace of the processes.
+METERED = r'^(action|service_requests)\{(.*namespace="default".*)\} (\S+)$'
 
-# The mark keeps what the comparison asks out of what it counts.
+# The mark keeps the comparison's own statements out of the count.
 STATEMENTS = r"""
 SELECT regexp_replace(query, '\s+', ' ', 'g') AS query, sum(calls)::bigint AS calls
   FROM pg_stat_statements
@@ -20,7 +22,7 @@ SELECT regexp_replace(query, '\s+', ' ', 'g') AS query, sum(calls)::bigint AS ca
  GROUP BY 1
 """
 
-# What a statement is for, told by words that only its text has; the first that fits counts.
+# The purpose of a statement follows from words that only its text has; the first match counts.
 PURPOSES = (
     ("loads", "AS done_hash"),
     ("appends", "es.append("),
@@ -41,33 +43,26 @@ PURPOSES = (
     ("members", "es.member"),
     ("members", "SKIP LOCKED"),
     ("sweeps", "FROM views."),
-    ("driver", "typeinfo_tree"),  # the types that a new connection meets
+    ("driver", "typeinfo_tree"),  # a new connection asks for its types
     ("driver", "set_config("),
     ("driver", "SELECT $1"),  # is the doorbell's connection alive?
 )
 OTHER = "other"
-# Asked whether there is work or not; all others are because of a booking.
+# These are sent whether there is work or not; all others are sent because of a booking.
 LOOKS = ("looks", "members", "sweeps", "driver")
 
-# What bookings add. Seats on sale and checkpoints are there before.
-ROWS_AND_BYTES = """
-SELECT sum(n) AS rows, sum(size) AS bytes  -- compare:
-  FROM (SELECT count(*) AS n, sum(pg_column_size(e)) AS size FROM es.event e
-         UNION ALL
-        SELECT count(*), sum(pg_column_size(r)) FROM reservations.reservation r
-         UNION ALL
-        SELECT count(*), sum(pg_column_size(h)) FROM reservations.hold h
-         UNION ALL
-        SELECT count(*), sum(pg_column_size(j)) FROM reservations.journal j
-         UNION ALL
-        SELECT count(*), sum(pg_column_size(b)) FROM views.booking b
-         UNION ALL
-        SELECT count(*), sum(pg_column_size(p)) FROM views.payment p
-         UNION ALL
-        SELECT count(*), sum(pg_column_size(m)) FROM notifications.mark m
-         UNION ALL
-        SELECT count(*), sum(pg_column_size(n)) FROM payments.notice n) AS per_table
-"""
+# Bookings add these rows. Seats on sale and checkpoints exist before.
+ROWS_OF_BOOKINGS = (
+    "es.event",
+    "reservations.reservation",
+    "reservations.hold",
+    "reservations.journal",
+    "views.booking",
+    "views.payment",
+    "notifications.mark",
+    "payments.notice",
+)
+ROWS_AND_BYTES = "SELECT count(*), coalesce(sum(pg_column_size(t)), 0) FROM {} AS t  -- compare:"
 
 WAL = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint  -- compare:"
 
@@ -99,12 +94,11 @@ SELECT extract(epoch FROM freed.recorded_at - (c.data ->> 'expires_at')::timesta
  WHERE c.event_type = 'BookingConfirmed' AND c.stream_id LIKE 'booking-' || $1 || '-%'
 """
 
-# $1 prefix of booking ids
-DECIDED_AT = """
+# $1 prefix of booking ids, $2 event types
+RECORDED_AT = """
 SELECT extract(epoch FROM min(recorded_at))::float8  -- compare:
   FROM es.event
- WHERE event_type IN ('BookingConfirmed', 'BookingDenied')
-   AND stream_id LIKE 'booking-' || $1 || '-%'
+ WHERE stream_id LIKE 'booking-' || $1 || '-%' AND event_type = ANY ($2)
  GROUP BY stream_id
 """
 
@@ -116,20 +110,14 @@ SELECT extract(epoch FROM max((data ->> 'expires_at')::timestamptz)
  WHERE event_type = 'BookingConfirmed' AND stream_id LIKE 'booking-' || $1 || '-%'
 """
 
-# $1 prefix of booking ids
-LAST_SETTLED = """
-SELECT extract(epoch FROM max(recorded_at))::float8  -- compare:
-  FROM es.event
- WHERE event_type = 'BookingSettled' AND stream_id LIKE 'booking-' || $1 || '-%'
-"""
-
 CLOCK = "SELECT extract(epoch FROM es.now())::float8  -- compare:"
 
+# How often a consumer took a slice, from nobody or from another.
 CLAIMS = "SELECT coalesce(sum(epoch), 0)::bigint FROM es.checkpoint  -- compare:"
 
 
 async def statements(side: Side) -> Counter[str]:
-    """How many every process has sent so far, by purpose."""
+    """Return how many statements all processes have sent so far, by purpose."""
     sent: Counter[str] = Counter()
     for row in await side.parts.pool.fetch(STATEMENTS):
         sent[purpose(row["query"])] += row["calls"]
@@ -137,52 +125,40 @@ async def statements(side: Side) -> Counter[str]:
 
 
 def purpose(query: str) -> str:
-    """What a statement is for, its white space being single."""
+    """Return what a statement is for. Its words are separated by single spaces."""
     return next((name for name, mark in PURPOSES if mark in query), OTHER)
 
 
 async def rows_and_bytes(side: Side) -> tuple[int, int]:
-    row = await side.parts.pool.fetchrow(ROWS_AND_BYTES)
-    assert row is not None
-    return int(row["rows"]), int(row["bytes"] or 0)
+    """Return how many rows the bookings have added, and how many bytes these have."""
+    rows = size = 0
+    for table in ROWS_OF_BOOKINGS:
+        found = await side.parts.pool.fetchrow(ROWS_AND_BYTES.format(table))
+        assert found is not None
+        rows, size = rows + found[0], size + found[1]
+    return rows, size
 
 
-async def wal_bytes(side: Side) -> int:
-    count: int = await side.parts.pool.fetchval(WAL)
-    return count
+async def number(side: Side, query: str, *binds: object) -> float:
+    """Return the one number that a query finds; 0 if it finds none."""
+    found: float | None = await side.parts.pool.fetchval(query, *binds)
+    return found or 0
 
 
 async def clock(side: Side) -> float:
-    """The database's, in seconds."""
-    now: float = await side.parts.pool.fetchval(CLOCK)
-    return now
+    """Return the time of the database, in seconds."""
+    return await number(side, CLOCK)
 
 
-async def bookings_with(side: Side, prefix: str, *events: str) -> int:
-    count: int = await side.parts.pool.fetchval(BOOKINGS_WITH, prefix, list(events))
-    return count
-
-
-async def seconds(side: Side, query: str, prefix: str) -> list[float]:
-    """One number for each booking whose id starts so."""
-    return [row[0] for row in await side.parts.pool.fetch(query, prefix)]
-
-
-async def number(side: Side, query: str, prefix: str) -> float:
-    found: float | None = await side.parts.pool.fetchval(query, prefix)
-    return found or 0.0
-
-
-async def claims(side: Side) -> int:
-    """How often a consumer took a slice, from nobody or from another."""
-    count: int = await side.parts.pool.fetchval(CLAIMS)
-    return count
+async def seconds(side: Side, query: str, prefix: str, *binds: object) -> list[float]:
+    """Return a number for each booking whose id starts with the prefix."""
+    return [row[0] for row in await side.parts.pool.fetch(query, prefix, *binds)]
 
 
 async def until(
     happened: Callable[[], Awaitable[bool]], within: float, every: float = LOOK_EVERY
 ) -> bool:
-    """Ask again until it is so; False if that does not come in time."""
+    """Wait until something has happened; return False if it does not happen in time."""
     deadline = asyncio.get_running_loop().time() + within
     while not await happened():
         if asyncio.get_running_loop().time() > deadline:
@@ -192,7 +168,7 @@ async def until(
 
 
 async def until_as_many(so_far: Callable[[], Awaitable[int]], count: int, within: float) -> int:
-    """Ask again until there are so many, or no more have come for so long; how many there are."""
+    """Wait until the count is reached, or has not grown for `within` seconds; return it."""
     time = asyncio.get_running_loop().time
     found, since = await so_far(), time()
     while found < count and time() - since < within:
@@ -202,8 +178,8 @@ async def until_as_many(so_far: Callable[[], Awaitable[int]], count: int, within
     return found
 
 
-async def meter(side: Side) -> dict[str, float]:
-    """Temporal's own counts, by name and operation: `action`, `service_requests StartWorkflow`."""
+async def meter(side: Side) -> Counter[str]:
+    """Return the counts of Temporal's meter: of actions, and of polls for work."""
     process = await asyncio.create_subprocess_exec(
         *("ps", "-ww", "-o", "args=", "-p", str(side.stack.parts["temporal"].pid)),
         stdout=asyncio.subprocess.PIPE,
@@ -212,47 +188,38 @@ async def meter(side: Side) -> dict[str, float]:
     port = re.search(r"--metrics-port (\d+)", arguments)
     assert port is not None, arguments
     url = f"http://127.0.0.1:{port[1]}/metrics"
-    text = await asyncio.to_thread(lambda: urlopen(url).read().decode())  # our own
-    counts: dict[str, float] = {}
-    for line in text.splitlines():
-        if found := re.fullmatch(r"(action|service_requests)\{(.*)\} (\S+)", line):
-            if 'namespace="default"' not in found[2]:
-                continue
-            operation = re.search(r'operation="(\w+)"', found[2])
-            name = f"{found[1]} {operation[1]}" if operation else found[1]
-            counts[name] = counts.get(name, 0) + float(found[3])
-            if found[1] == "action":
-                counts["actions"] = counts.get("actions", 0) + float(found[3])
+    text = await asyncio.to_thread(lambda: urlopen(url).read().decode())  # our own server
+    counts: Counter[str] = Counter()
+    for name, labels, value in re.findall(METERED, text, re.MULTILINE):
+        if name == "action":
+            counts["actions"] += int(float(value))
+        elif 'operation="Poll' in labels:
+            counts["polls"] += int(float(value))
     return counts
 
 
-async def settled_meter(side: Side) -> dict[str, float]:
-    """The counts once they have stood still for as long as the meter lags."""
+async def settled_actions(side: Side) -> int:
+    """Return the count of actions once it has stood still for as long as the meter lags."""
     loop = asyncio.get_running_loop()
-    counts, since = await meter(side), loop.time()
+    actions, since = (await meter(side))["actions"], loop.time()
     while loop.time() - since < METER_LAG:
         await asyncio.sleep(LOOK_EVERY)
-        now = await meter(side)
-        if now.get("actions") != counts.get("actions"):
-            counts, since = now, loop.time()
-    return counts
+        now = (await meter(side))["actions"]
+        if now != actions:
+            actions, since = now, loop.time()
+    return actions
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """p50, p95, p99 and max, in milliseconds, and how many there were."""
+    """Return how many values in seconds there are, and p50, p95, p99 and max in milliseconds."""
     if not values:
         return {"count": 0}
     cuts = quantiles([*values, *values], n=100, method="inclusive")  # one value has no quantiles
-    return {
-        "count": len(values),
-        "p50": round(1000 * cuts[49], 1),
-        "p95": round(1000 * cuts[94], 1),
-        "p99": round(1000 * cuts[98], 1),
-        "max": round(1000 * max(values), 1),
-    }
+    shares = {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98], "max": max(values)}
+    return {"count": len(values)} | {name: round(1000 * cut, 1) for name, cut in shares.items()}
 
 
 def curve(values: Sequence[float]) -> list[float]:
-    """Every twentieth of the sorted values, in seconds: the share that is done by then."""
+    """Return every twentieth of the sorted values: when 0, 5, 10 ... 100 % of them are reached."""
     ordered = sorted(values)
     return [round(ordered[(len(ordered) - 1) * step // 20], 3) for step in range(21)]

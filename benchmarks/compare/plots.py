@@ -1,16 +1,16 @@
-"""Plots as SVG, by hand: bars and curves are all we need."""
+"""Plots as SVG: bars and curves."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from math import ceil, log10
 
 WIDTH, BAR, GAP, LEFT, TOP = 720, 18, 10, 250, 44
-HEIGHT = 260  # of a curve's field
+HEIGHT = 260  # the curves' field
 COLOURS = ("#2f6db3", "#c8553d", "#e0a458")
 
 
 def bars(title: str, unit: str, groups: Mapping[str, Mapping[str, float]]) -> str:
-    """Groups of bars, one of each series in each, on a logarithmic scale."""
+    """Draw groups of bars on a logarithmic scale; a group has one bar of every series."""
     series = list(next(iter(groups.values())))
     values = [value for group in groups.values() for value in group.values() if value > 0]
     low, high = 10 ** int(log10(min(values)) // 1), max(values)
@@ -32,8 +32,8 @@ def bars(title: str, unit: str, groups: Mapping[str, Mapping[str, float]]) -> st
 
 
 def curves(title: str, unit: str, series: Mapping[str, Sequence[float]]) -> str:
-    """The share that is done, from 0 to 100 %, over time."""
-    last = max(max(each) for each in series.values()) or 1.0
+    """Draw curves of the share that is done, from 0 to 100 %, over time."""
+    last = max(max(values) for values in series.values()) or 1.0
     bottom, width = TOP + HEIGHT, WIDTH - 100
     body = _legend(title, list(series))
     for share in (0, 25, 50, 75, 100):
@@ -82,6 +82,6 @@ def _svg(bottom: float, body: Sequence[str], *, extra: int) -> str:
 
 
 def _round_step(at_least: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50 ..."""
+    """Return the next of 1, 2, 5, 10, 20, 50 ..."""
     power: float = 10 ** int(log10(at_least) // 1)
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= at_least)

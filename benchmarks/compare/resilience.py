@@ -1,7 +1,6 @@
-"""What a client notices when those who coordinate are killed, or are away for a while."""
+"""What clients notice when the coordinating processes are killed, or are down for a while."""
 
 import asyncio
-from collections.abc import Sequence
 
 from benchmarks.compare import measure
 from benchmarks.compare.measure import spread
@@ -21,13 +20,13 @@ DECIDED = ("BookingConfirmed", "BookingDenied")
 
 
 async def recovery(side: Side, sizes: Sizes, seed: int) -> Figures:
-    """SIGKILL to all of our coordinating processes at once; new ones are started right away.
+    """Kill all coordinating processes at once and start new ones right away.
 
-    It comes in the middle of a burst, when the first of many has its answer: the others are the
-    interrupted bookings. More customers come after it, one by one.
+    The kill comes in the middle of a burst, when its first booking is decided: the others are the
+    interrupted bookings. More customers come after the kill, one by one.
     """
-    burst = await _trickle(side, "interrupted", sizes.interrupted, 0, seed)
-    crowd = await _trickle(side, "later", sizes.trickle, sizes.trickle_every, seed)
+    burst = await _crowd(side, "interrupted", sizes.interrupted, 0, seed)
+    crowd = await _crowd(side, "later", sizes.trickle, sizes.trickle_every, seed)
     bursting = Served()
     interrupted = asyncio.create_task(serve(side, burst, bursting))
     await bursting.first.wait()
@@ -36,79 +35,62 @@ async def recovery(side: Side, sizes: Sizes, seed: int) -> Figures:
     await side.start(*side.coordinators)
     later = await serve(side, crowd)
     await interrupted
-    under_way = [each for each in bursting.answers if each.decided_at > killed_at]
+    decided = (answer.decided_at - killed_at for answer in bursting.answers.values())
     return {
-        "killed": list(side.coordinators),
-        "bookings": len(crowd) + len(burst),
         "trouble": [*bursting.trouble, *later.trouble],
-        "interrupted": spread([each.decided_at - killed_at for each in under_way]),
+        "interrupted": spread([seconds for seconds in decided if seconds > 0]),
         "later": spread(later.waits),
     }
 
 
-async def away(side: Side, sizes: Sizes, seed: int, what: str) -> Figures:
-    """The coordinator is down: `temporal` is its server, `ours` are our processes.
+async def away(side: Side, sizes: Sizes, seed: int, *down: str) -> Figures:
+    """Stop these programs for a while: Temporal's server, or all coordinating processes.
 
-    Clients place at their front door all the time, and as many bookings come in through the log.
+    Clients place at their front door all the time, and as many bookings are appended to the log.
     """
-    name = f"without-{what}"
+    name = "without-temporal" if "temporal" in down else "without-ours"
     count = max(4, int(sizes.down * 2))
-    front = await _trickle(side, name, count, sizes.down / count, seed)
-    log = await _trickle(side, f"log-{name}", count, 0, seed)
-    down = ("temporal",) if what == "temporal" else side.coordinators
+    front = await _crowd(side, name, count, sizes.down / count, seed)
+    log = await _crowd(side, f"log-{name}", count, 0, seed)
     await side.stop(*down)
     stopped_at = await measure.clock(side)
     serving = asyncio.create_task(serve(side, front))
-    accepted = await _append_all(side, log)
+    for customer in log:
+        await append(side, customer)
     await asyncio.sleep(max(0.0, stopped_at + sizes.down - await measure.clock(side)))
     back_at = await measure.clock(side)
-    await _bring_back(side, down)
+    await side.start(*down)
     served = await serving
-    kept = await measure.bookings_with(side, name, "BookingPlaced")
-    await until_bookings(side, f"log-{name}", accepted, *DECIDED)
-    after = await measure.seconds(side, measure.DECIDED_AT, f"log-{name}")
-    asked_again = await _ask_again(side, front, served)
+    answered = len(served.answers)
+    await until_bookings(side, f"log-{name}", count, *DECIDED)
+    after = await measure.seconds(side, measure.RECORDED_AT, f"log-{name}", DECIDED)
+    await _ask_again(side, front, served)
     return {
-        "down": list(down),
-        "seconds": round(back_at - stopped_at, 1),
         "front_door": {
             "placed": count,
-            "answered": len(served.statuses) - asked_again,
+            "answered": answered,
             "errors": len(served.trouble),
-            "kept": kept,
-            "lost": count - len(served.statuses),
-            "wait": spread(served.waits),
+            "lost": count - len(served.answers),
         },
         "log_door": {
             "placed": count,
-            "accepted": accepted,
-            "lost": accepted - len(after),
-            "decided_after_return": spread([max(0.0, each - back_at) for each in after]),
+            "accepted": len(log),
+            "lost": len(log) - len(after),
+            "decided_after_return": spread([max(0.0, second - back_at) for second in after]),
         },
     }
 
 
-async def _trickle(side: Side, name: str, count: int, every: float, seed: int) -> list[Customer]:
+async def _crowd(side: Side, name: str, count: int, every: float, seed: int) -> list[Customer]:
     await put_on_sale(side, name, count * SEATS_MAX, A_LONG_HOLD)
     return customers(name, seed, count, every=every, concerts=[name])
 
 
-async def _append_all(side: Side, crowd: Sequence[Customer]) -> int:
-    for customer in crowd:
-        await append(side, customer)
-    return len(crowd)
-
-
-async def _bring_back(side: Side, down: Sequence[str]) -> None:
-    if "temporal" in down:
-        await side.start_temporal()
-    else:
-        await side.start(*down)
-
-
-async def _ask_again(side: Side, front: Sequence[Customer], served: Served) -> int:
-    """Who got an error sends the same request again; how many then got their answer."""
-    refused = [each for each in front if each.request.booking_id not in served.statuses]
-    again = await serve(side, [Customer(0, each.request, "leaves") for each in refused])
-    served.statuses |= again.statuses
-    return len(again.statuses)
+async def _ask_again(side: Side, front: list[Customer], served: Served) -> None:
+    """Repeat the requests that got an error, and add their answers."""
+    again = [
+        Customer(0, customer.request, "leaves")
+        for customer in front
+        if customer.request.booking_id not in served.answers
+    ]
+    served.answers |= (await serve(side, again)).answers

@@ -1,4 +1,4 @@
-"""The two sides of the comparison: each on a fresh stack of its own, alike but for the process."""
+"""The two sides of the comparison. Each has a fresh stack; only the process differs."""
 
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -22,16 +22,16 @@ Twin = Literal["orchestrated", "choreographed"]
 TWINS: tuple[Twin, ...] = ("orchestrated", "choreographed")
 Break = Literal["checkpoint-first", "no-append-lock"]  # for negative controls
 
-PATIENCE_SECONDS = 60  # of a client: a busy machine, a consumer that was killed
+PATIENCE_SECONDS = 60  # a client waits so long on a busy machine, or for a killed consumer
 BROKEN_CONSUMERS = ("-m", "benchmarks.compare.broken")
 
-# Counts what every process sends; it must be there when Postgres starts.
+# The extension counts the statements of all processes. Postgres loads it when it starts.
 PRELOAD = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"
 COUNT_STATEMENTS = "CREATE EXTENSION pg_stat_statements"
 
 APPEND = "SELECT pg_get_functiondef('es.append'::regproc)"
 LOCK = "PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slice);"
-# Two appends meet between reading the last position and writing the next: the pause makes room.
+# Two appends collide between reading the last position and writing the next; the pause helps.
 UNLOCKED = "PERFORM pg_sleep(0);"
 WRITE = "recorded_at := es.now();"
 SLOW_WRITE = "PERFORM pg_sleep(0.05); recorded_at := es.now();"
@@ -39,23 +39,25 @@ SLOW_WRITE = "PERFORM pg_sleep(0.05); recorded_at := es.now();"
 
 @dataclass(slots=True)
 class Side:
-    """A twin that runs, and a client's way to it. What coordinates can be stopped and killed."""
+    """A running twin, and a client's way to it. Its programs can be stopped and killed."""
 
     twin: Twin
     stack: Stack
     parts: BoxOffice
     process: BookingProcess
-    consumers: tuple[str, ...] | None  # what Python runs instead of the real ones
+    consumers: tuple[str, ...] | None  # Python runs these instead of the real ones
 
     @property
     def coordinators(self) -> tuple[str, ...]:
-        """Our processes that lead a booking to its end."""
+        """The programs that bring a booking to its end."""
         return ("worker", "consumers") if self.twin == "orchestrated" else ("consumers",)
 
     async def start(self, *names: str) -> None:
-        """Starts programs, and waits for none."""
+        """Start programs without waiting for them; Temporal's server keeps what it had stored."""
         for name in names:
-            if name == "consumers" and self.consumers is not None:
+            if name == "temporal":
+                await self._start_temporal()
+            elif name == "consumers" and self.consumers is not None:
                 program = replace(programs(self.stack)[name], command=self.consumers)
                 self.stack.parts[name] = await self.stack.running.enter_async_context(
                     self.stack.run(name, program)
@@ -64,31 +66,30 @@ class Side:
                 await self.stack.start(name)
 
     async def ready(self, *names: str) -> None:
-        """Waits until programs that were started work."""
+        """Wait until programs that were started are ready."""
         for name in names:
             await until_ready(self.stack.parts[name], programs(self.stack)[name].works)
 
     async def stop(self, *names: str) -> None:
-        """Stops programs in good order."""
+        """Stop programs and let them finish what they are doing."""
         for name in names:
             await self.stack.stop(name)
 
     async def kill(self, *names: str) -> None:
-        """SIGKILL: no chance to tidy up."""
+        """Kill programs by SIGKILL."""
         for name in names:
             child = self.stack.parts.pop(name)
             child.kill()
             await child.wait()
 
     async def restart(self, **changes: object) -> None:
-        """Starts what coordinates again, with changed settings."""
+        """Restart the coordinating programs with changed settings."""
         self.stack.settings = self.stack.settings.model_copy(update=changes)
         await self.stop(*self.coordinators)
         await self.start(*self.coordinators)
         await self.ready(*self.coordinators)
 
-    async def start_temporal(self) -> None:
-        """Starts the Temporal server again, on what it had stored."""
+    async def _start_temporal(self) -> None:
         ports = self.stack.ports
         server = await self.stack.running.enter_async_context(
             temporal_server(self.stack.home, port=ports.temporal, ui_port=ports.ui)
@@ -96,13 +97,13 @@ class Side:
         self.stack.parts["temporal"] = server.child
 
     def log(self, name: str) -> str:
-        """Everything that a program wrote."""
+        """Return everything that a program wrote."""
         return (self.stack.home.directory / f"{name}.log").read_text(errors="replace")
 
 
 @asynccontextmanager
 async def temporary_home() -> AsyncIterator[Home]:
-    """A claimed directory that is removed at the end."""
+    """Claim a directory that is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
         async with claim(Path(where)) as claimed:
             yield claimed
@@ -112,9 +113,9 @@ async def temporary_home() -> AsyncIterator[Home]:
 async def side(
     home: Home, twin: Twin, say: Say, broken: Break | None = None
 ) -> AsyncIterator[Side]:
-    """Starts a twin, every server durable; the choreography has no Temporal server.
+    """Start a twin with durable servers; the choreography has no Temporal server.
 
-    Both live in a directory of their own of the home, which knows all that was started.
+    Each twin has a directory of its own in the home, which records every program that is started.
     """
     home = replace(home, directory=home.directory / twin)
     home.directory.mkdir()
@@ -131,7 +132,7 @@ async def side(
             await _remove_append_lock(parts.pool)
         if broken == "checkpoint-first":
             await opened.restart()
-        say(f"{twin}: its stack runs")
+        say(f"{twin}: the stack is running")
         yield opened
 
 
@@ -145,7 +146,7 @@ async def _count_statements_of(home: Home) -> None:
 
 
 async def _remove_append_lock(pool: asyncpg.Pool) -> None:
-    """Replaces es.append by one in which nothing orders the appends of a slice."""
+    """Replace es.append by a version in which nothing orders the appends of a slice."""
     text: str = await pool.fetchval(APPEND)
     assert LOCK in text
     assert WRITE in text

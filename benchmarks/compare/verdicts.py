@@ -1,4 +1,4 @@
-"""Who is ahead on which axis, and sentences that say so: all from the figures of one run."""
+"""Which side is ahead on which figure of one run, and which promises the run broke."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,27 +9,93 @@ Result = dict[str, Any]
 Ahead = Literal["orchestrated", "choreographed", "even"]
 
 SIDES: tuple[Ahead, ...] = ("orchestrated", "choreographed")
+FAST_POLL = "choreographed_fast_poll"
+NAMES = {"orchestrated": "orchestration", "choreographed": "choreography"}
+DOORS = ("front_door", "log_door")
 EVEN_WITHIN = 1.25  # a smaller factor between two figures of one run is no difference
-NAMES: dict[Ahead, str] = {
-    "orchestrated": "the orchestration",
-    "choreographed": "the choreography",
-    "even": "neither",
+
+# The words for a figure, its path, and its unit. A path that names no side starts at the side.
+Figure = tuple[str, str, str]
+
+LATENCIES: tuple[Figure, ...] = tuple(
+    (f"{what}, {load}, {quantile}", f"latency.{load}.{key}.{quantile}", "ms")
+    for what, key in (
+        ("Place to decision", "place_to_decision"),
+        ("Payment to settled", "payment_to_settled"),
+    )
+    for load in ("steady", "burst")
+    for quantile in ("p50", "p99")
+)
+
+
+def _deadlines(period: str) -> tuple[Figure, ...]:
+    polls = f"(choreography polls every {period})"
+    free = "latency.%s.deadline_to_free.p50"
+    return (
+        (f"Deadline to seats free, steady, p50 {polls}", free % "steady", "ms"),
+        (f"Deadline to seats free, burst, p50 {polls}", free % "burst", "ms"),
+        (
+            f"{{due:,}} deadlines in one second, all seats free {polls}",
+            "due.lateness.max",
+            "ms",
+        ),
+    )
+
+
+SUBJECTS: dict[str, tuple[Figure, ...]] = {
+    "latency": LATENCIES,
+    "deadlines": _deadlines("30 s"),
+    "deadlines, fast": _deadlines("1 s"),
+    "throughput": (
+        ("Settled bookings a second, one concert", "throughput.one_concert", "/s"),
+        ("Settled bookings a second, {concerts} concerts", "throughput.many_concerts", "/s"),
+    ),
+    "cost": (
+        ("Statements to Postgres for a settled booking", "cost.statements", ""),
+        ("Rows in Postgres per settled booking", "cost.rows", ""),
+        ("Bytes of those rows", "cost.bytes", "B"),
+        ("Write-ahead log per settled booking", "cost.wal_bytes", "B"),
+    ),
+    "idle": (("Statements to Postgres a minute, idle", "idle.statements_per_minute", ""),),
+    "resilience": (
+        (
+            "Bookings interrupted by SIGKILL: the last one decided after",
+            "recovery.interrupted.max",
+            "ms",
+        ),
+        ("Customers who came after the SIGKILL: wait, p50", "recovery.later.p50", "ms"),
+        ("Customers who came after the SIGKILL: longest wait", "recovery.later.max", "ms"),
+        (
+            "Processes down: decision after their return, p99",
+            "without_ours.log_door.decided_after_return.p99",
+            "ms",
+        ),
+    ),
+    "code": (
+        ("Lines of coordination code", "code.{side}.lines", ""),
+        ("Files of coordination code", "code.{side}.files", ""),
+        ("Places that know the next step", "code.{side}.places", ""),
+    ),
+    "changes": (
+        ("Lines added for the reminder", "changes.reminder-{side}.added", ""),
+        ("Lines added for the late payment", "changes.late-payment-{side}.added", ""),
+        ("Lines added for the fraud check", "changes.fraud-check-{side}.added", ""),
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The same figure of both sides."""
+    """The same figure of both sides. More is better for rates, less for everything else."""
 
     what: str
     orchestrated: float
     choreographed: float
     unit: str = ""
-    more_is_better: bool = False
 
     @property
     def factor(self) -> float:
-        """How many times the better figure is better."""
+        """How many times better the better figure is."""
         low, high = sorted((self.orchestrated, self.choreographed))
         return 1.0 if high == low else high / max(low, 0.001)
 
@@ -38,171 +104,66 @@ class Axis:
         if self.factor < EVEN_WITHIN:
             return "even"
         less = self.orchestrated < self.choreographed
-        return "orchestrated" if less != self.more_is_better else "choreographed"
+        return "orchestrated" if less != (self.unit == "/s") else "choreographed"
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
-        how = "even" if self.ahead == "even" else f"{NAMES[self.ahead]}, {times(self.factor)}"
-        shown = (f"{each:,g} {self.unit}".strip() for each in self._values)
-        return (self.what, *shown, how)  # type: ignore[return-value]  # two values, so four cells
+    def values(self) -> tuple[str, str]:
+        left, right = self.orchestrated, self.choreographed
+        return f"{left:,g} {self.unit}".strip(), f"{right:,g} {self.unit}".strip()
 
     @property
-    def _values(self) -> tuple[float, float]:
-        return self.orchestrated, self.choreographed
-
-    def brief(self) -> str:
-        """Of one who is ahead: on what, and by how much."""
-        left, right = (f"{each:,g} {self.unit}".strip() for each in self._values)
-        what = self.what[0].lower() + self.what[1:]
-        return f"{what}, {times(self.factor)} ({left} and {right})."
-
-    def sentence(self) -> str:
-        """What the figures say, in words."""
-        left, right = (f"{each:,g} {self.unit}".strip() for each in self._values)
-        if self.ahead == "even":
-            return f"{self.what}: no difference ({left} and {right})."
-        return (
-            f"{self.what}: {NAMES[self.ahead]} is ahead, {times(self.factor)} ({left} and {right})."
-        )
-
-
-def times(factor: float) -> str:
-    if factor > 100:
-        return "more than 100 times"
-    return f"{factor:.1f} times" if factor < 10 else f"{factor:.0f} times"
+    def times(self) -> str:
+        if self.factor > 100:
+            return "more than 100 times"
+        return f"{self.factor:.1f} times" if self.factor < 10 else f"{self.factor:.0f} times"
 
 
 def axes(result: Result) -> dict[str, list[Axis]]:
-    """Everything that can be put side by side, by subject."""
-    return {
-        "latency": list(_latencies(result)),
-        "deadlines": list(_deadlines(result, "choreographed", "30 s")),
-        "deadlines, fast": list(_deadlines(result, "choreographed_fast_poll", "1 s")),
-        "throughput": list(_rates(result)),
-        "cost": list(_costs(result)),
-        "idle": [_idle(result)],
-        "resilience": list(_resilience(result)),
-        "code": list(_code(result)),
-        "changes": list(_changes(result)),
-    }
+    """Return every figure that both sides have, by subject."""
+    return {subject: list(_axes(result, subject)) for subject in SUBJECTS}
+
+
+def _axes(result: Result, subject: str) -> Iterator[Axis]:
+    right_side = FAST_POLL if subject == "deadlines, fast" else "choreographed"
+    for what, path, unit in SUBJECTS[subject]:
+        left, right = figure(result, path, "orchestrated"), figure(result, path, right_side)
+        if left is not None and right is not None:
+            yield Axis(what.format(**result["sizes"]), left, right, unit)
+
+
+def figure(result: Result, path: str, side: str) -> float | None:
+    """Return the number at a path, or the sum of the counts there; None if nobody was measured."""
+    found: Any = result if "{side}" in path else result["sides"][side]
+    for key in path.format(side=side).split("."):
+        if key not in found:
+            return None
+        found = found[key]
+    number: float = sum(found.values()) if isinstance(found, dict) else found
+    return number
 
 
 def leader(of: Iterable[Axis]) -> Ahead:
-    """Who is ahead on more of the axes."""
-    count = Counter(each.ahead for each in of)
+    """Return the side that is ahead on more of the axes."""
+    count = Counter(axis.ahead for axis in of)
     if count["orchestrated"] == count["choreographed"]:
         return "even"
     return max(SIDES, key=lambda side: count[side])
 
 
-def _latencies(result: Result) -> Iterator[Axis]:
-    left, right = (result["sides"][name]["latency"] for name in ("orchestrated", "choreographed"))
-    for name, key in (
-        ("Place to decision", "place_to_decision"),
-        ("Payment to settled", "payment_to_settled"),
-    ):
-        for situation in ("steady", "burst"):
-            for quantile in ("p50", "p99"):
-                yield Axis(
-                    f"{name}, {situation}, {quantile}",
-                    left[situation][key][quantile],
-                    right[situation][key][quantile],
-                    "ms",
-                )
-
-
-def _deadlines(result: Result, name: str, poll: str) -> Iterator[Axis]:
-    left, right = result["sides"]["orchestrated"], result["sides"][name]
-    for situation in ("steady", "burst"):
-        yield Axis(
-            f"Deadline to seats free, {situation}, p50 (choreography polls every {poll})",
-            left["latency"][situation]["deadline_to_free"]["p50"],
-            right["latency"][situation]["deadline_to_free"]["p50"],
-            "ms",
-        )
-    yield Axis(
-        f"{left['due']['bookings']:,} deadlines in one second, all seats free "
-        f"(choreography polls every {poll})",
-        left["due"]["lateness"]["max"],
-        right["due"]["lateness"]["max"],
-        "ms",
-    )
-
-
-def _rates(result: Result) -> Iterator[Axis]:
-    left, right = (result["sides"][name]["throughput"] for name in SIDES)
-    for name, key in (
-        ("Settled bookings a second, one concert", "one_concert"),
-        (f"Settled bookings a second, {left['concerts']} concerts", "many_concerts"),
-    ):
-        yield Axis(name, left[key], right[key], "/s", more_is_better=True)
-
-
-def _costs(result: Result) -> Iterator[Axis]:
-    left, right = (result["sides"][name] for name in SIDES)
-    for name, key, unit in (
-        ("Statements to Postgres that a settled booking causes", "statements", ""),
-        ("Rows in Postgres per settled booking", "rows", ""),
-        ("Bytes of those rows", "bytes", "B"),
-        ("Write-ahead log per settled booking", "wal_bytes", "B"),
-    ):
-        yield Axis(name, left["cost"][key], right["cost"][key], unit)
-
-
-def _idle(result: Result) -> Axis:
-    left, right = (result["sides"][name]["idle"] for name in SIDES)
-    key = "statements_per_minute"
-    return Axis("Statements to Postgres a minute, idle", left[key], right[key])
-
-
-def _resilience(result: Result) -> Iterator[Axis]:
-    left, right = (result["sides"][name] for name in SIDES)
-    for what, key, quantile in (
-        ("Bookings interrupted by SIGKILL: the last one decided after", "interrupted", "max"),
-        ("Customers who came after the SIGKILL: wait, p50", "later", "p50"),
-        ("Customers who came after the SIGKILL: longest wait", "later", "max"),
-    ):
-        kills = left["recovery"][key], right["recovery"][key]
-        if all(each["count"] for each in kills):
-            yield Axis(what, kills[0][quantile], kills[1][quantile], "ms")
-    yield Axis(
-        "Our processes down: decision after their return, p99",
-        left["without_ours"]["log_door"]["decided_after_return"]["p99"],
-        right["without_ours"]["log_door"]["decided_after_return"]["p99"],
-        "ms",
-    )
-
-
-def _code(result: Result) -> Iterator[Axis]:
-    left, right = (result["code"][name] for name in SIDES)
-    yield Axis("Lines of coordination code", left["lines"], right["lines"])
-    yield Axis("Files of coordination code", left["files"], right["files"])
-    yield Axis("Places that know the next step", places(left), places(right))
-
-
-def _changes(result: Result) -> Iterator[Axis]:
-    for change in ("reminder", "late-payment", "fraud-check"):
-        added = (result["changes"][f"{change}-{name}"]["added"] for name in SIDES)
-        yield Axis(f"Lines added for the {change.replace('-', ' ')}", *added)
-
-
-def places(code: Result) -> int:
-    return sum(code["places"].values())
-
-
 def violations(result: Result) -> list[str]:
-    """Broken invariants, and clients who were left with an error where nothing was broken."""
-    sides = result["sides"]
-    broken = [f"{name}: {each}" for name in SIDES for each in sides[name]["faults"]["violations"]]
-    for name, figures in sides.items():
-        for situation in ("steady", "burst"):
-            broken += [f"{name}: {each}" for each in figures["latency"][situation]["trouble"]]
-        broken += [f"{name}: {each}" for each in figures.get("recovery", {}).get("trouble", ())]
+    """Return broken invariants, and clients who got an error although nothing was broken."""
+    broken: list[str] = []
+    for name, figures in result["sides"].items():
+        found = [*figures.get("faults", {}).get("violations", ())]
+        for load in ("steady", "burst"):
+            found += figures["latency"][load]["trouble"]
+        found += figures.get("recovery", {}).get("trouble", ())
         due = figures["due"]
         if due["freed"] < due["bookings"]:
-            broken.append(f"{name}: {due['bookings'] - due['freed']} bookings kept their seats")
-        for door in ("without_ours", "without_temporal"):
-            doors = [figures.get(door, {}).get(each, {}) for each in ("front_door", "log_door")]
-            if lost := sum(each.get("lost", 0) for each in doors):
-                broken.append(f"{name}: {lost} bookings lost {door}")
+            found.append(f"{due['bookings'] - due['freed']} bookings kept their seats")
+        for outage in ("without_ours", "without_temporal"):
+            doors = figures.get(outage, {})
+            if lost := sum(doors[door]["lost"] for door in DOORS if doors):
+                found.append(f"{lost} bookings lost {outage}")
+        broken += [f"{name}: {violation}" for violation in found]
     return broken

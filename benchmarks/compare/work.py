@@ -1,11 +1,11 @@
-"""Seeded work: who books what and when, and what the client does with the decision."""
+"""Seeded work: who books what and when, and what each client does after the decision."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import asyncpg
 from temporalio.service import RPCError
@@ -23,7 +23,7 @@ from ticketing.seats import Seat
 PRICE = Money(amount_minor=500, currency="EUR")
 A_LONG_HOLD = timedelta(hours=6)
 SEATS_PER_ROW = 50
-SEATS_MAX = 4  # of one customer
+SEATS_MAX = 4  # a customer books no more
 ASK_AGAIN = 0.5  # seconds
 TROUBLE = (TransientError, RPCError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -32,41 +32,35 @@ Plan = Literal["pays", "leaves"]
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Comes `at` seconds after the start, and pays or lets the deadline pass."""
+    """A customer who comes `at` seconds after the start, and pays or lets the deadline pass."""
 
     at: float
     request: PlaceBooking
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """When it was asked for, and when it came; by the event loop's clock, in seconds."""
+class Answer(NamedTuple):
+    """When a customer asked and when the answer came, in seconds of the event loop's clock."""
 
     asked_at: float
     decided_at: float
 
-    @property
-    def waited(self) -> float:
-        return self.decided_at - self.asked_at
-
 
 @dataclass(slots=True)
 class Served:
-    """What the clients saw."""
+    """What the clients saw. `first` is set when the first answer has come."""
 
-    answers: list[Answer] = field(default_factory=list)
-    first: asyncio.Event = field(default_factory=asyncio.Event)  # the first answer has come
-    statuses: dict[str, str] = field(default_factory=dict)  # by booking
+    answers: dict[str, Answer] = field(default_factory=dict)  # by booking id
+    first: asyncio.Event = field(default_factory=asyncio.Event)
     trouble: list[str] = field(default_factory=list)
 
     @property
     def waits(self) -> list[float]:
-        return [each.waited for each in self.answers]
+        return [answer.decided_at - answer.asked_at for answer in self.answers.values()]
 
 
 async def put_on_sale(side: Side, concert_id: str, seats: int, hold: timedelta) -> None:
-    """A concert with room for so many seats."""
+    """Put a concert with at least so many seats on sale."""
     zone = PriceZone(
         first_row=1,
         last_row=-(-seats // SEATS_PER_ROW),
@@ -95,11 +89,11 @@ def customers(
     leave: float = 0.0,
     tag: str = "",
 ) -> list[Customer]:
-    """So many customers with seats of their own, in turns at the concerts.
+    """Return customers who book different seats, at one concert after the other.
 
-    `leave` is the share of those who do not pay: they go to the first concert, the others to the
-    rest, or to the same one if it is the only one. `tag` tells their bookings from those of the
-    same customers in another round.
+    `leave` is the share of customers who do not pay. They book at the first concert, the others at
+    the remaining ones; if there is only one concert, all book there. `tag` distinguishes their
+    bookings from those of the same customers in another round.
     """
     random = Random(f"{seed} {name}")  # noqa: S311  # repeatable, not secret
     taken = dict.fromkeys(concerts, 0)
@@ -129,28 +123,27 @@ def place(booking_id: str, concert_id: str, seats: tuple[Seat, ...]) -> PlaceBoo
 async def serve(
     side: Side, crowd: Sequence[Customer], served: Served | None = None, *, at_once: int = 1000
 ) -> Served:
-    """Let the customers come at their time, no more than so many being served at once.
+    """Serve the customers when they come, at most `at_once` of them at a time.
 
-    What they see is added to `served` as it happens.
+    Their answers are added to `served` as they come.
     """
     served, gate = served or Served(), asyncio.Semaphore(at_once)
     started = asyncio.get_running_loop().time()
 
     async def one(customer: Customer) -> None:
-        loop = asyncio.get_running_loop()
+        booking_id, loop = customer.request.booking_id, asyncio.get_running_loop()
         await asyncio.sleep(started + customer.at - loop.time())
         async with gate:
             asked = loop.time()
             try:
                 decision = await side.process.place(customer.request)
             except TROUBLE as error:
-                served.trouble.append(f"{customer.request.booking_id}: {error!r}")
+                served.trouble.append(f"{booking_id}: {error!r}")
                 return
-            served.answers.append(Answer(asked, loop.time()))
+            served.answers[booking_id] = Answer(asked, loop.time())
             served.first.set()
-            served.statuses[customer.request.booking_id] = decision.status
             if customer.plan == "pays" and decision.status == "confirmed":
-                await capture(side, customer.request.booking_id, decision)
+                await capture(side, booking_id, decision)
 
     async with asyncio.TaskGroup() as group:
         for customer in crowd:
@@ -161,7 +154,7 @@ async def serve(
 async def capture(
     side: Side, booking_id: str, decision: PlaceAnswer, *, tag: str = "", more: int = 0
 ) -> int:
-    """The provider takes the money and tells us by a notice; how often it had to be asked again."""
+    """Let the provider take the money; return how often the request had to be repeated."""
     assert decision.total is not None
     amount = Money(
         amount_minor=decision.total.amount_minor + more, currency=decision.total.currency
@@ -188,7 +181,7 @@ def payment_of(booking_id: str, tag: str = "") -> PaymentId:
 
 
 def seats_from(first: int, count: int) -> tuple[Seat, ...]:
-    """So many seats of the plan, row by row."""
+    """Return so many seats of the plan, row by row."""
     return tuple(map(_seat, range(first, first + count)))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.compare import plots, report, verdicts
 from benchmarks.compare.__main__ import RESULT
+from benchmarks.compare.coordination import CHANGES
 from benchmarks.compare.measure import spread
 from benchmarks.compare.verdicts import Axis
 
@@ -23,7 +24,7 @@ def result() -> Result:
 
 
 def test_the_document_is_what_the_kept_run_makes_of_the_template(result: Result) -> None:
-    """Else: make compare, or `make compare ARGS=--document` if only words have changed."""
+    """If not: `make compare`, or `make compare ARGS=--document` if only words have changed."""
     assert (report.DOCS / report.DOCUMENT).read_text() == report.document(result)
 
 
@@ -31,13 +32,38 @@ def test_the_kept_run_broke_no_invariant(result: Result) -> None:
     assert verdicts.violations(result) == []
 
 
+def test_the_advice_of_the_document_follows_from_the_kept_run(result: Result) -> None:
+    """If not: "When to choose which" in the template has to change."""
+    leaders = {name: verdicts.leader(group) for name, group in verdicts.axes(result).items()}
+    orchestrated = {name for name, side in leaders.items() if side == "orchestrated"}
+    choreographed = {name for name, side in leaders.items() if side == "choreographed"}
+    assert orchestrated == {"deadlines", "cost", "idle"}
+    assert choreographed == {
+        *("latency", "deadlines, fast", "throughput", "resilience", "code", "changes")
+    }
+
+
+def test_every_change_can_be_unfolded(result: Result) -> None:
+    document = report.document(result)
+    patches = list(CHANGES.glob("*.patch"))
+    assert document.count("<details>") == len(patches) > 0
+    assert all(f"```diff\n{patch.read_text()}```" in document for patch in patches)
+
+
+def test_a_figure_that_nobody_has_is_left_out(result: Result) -> None:
+    result["sides"]["choreographed"]["recovery"]["later"] = {"count": 0}
+    figures = [axis.what for axis in verdicts.axes(result)["resilience"]]
+    assert len(figures) == 2
+    assert "| half of them waited | 129 ms | nobody |" in report.document(result)
+
+
 def test_other_figures_turn_the_verdict(result: Result) -> None:
     turned = deepcopy(result)
     sides = turned["sides"]
     sides["orchestrated"], sides["choreographed"] = sides["choreographed"], sides["orchestrated"]
-    before, after = (verdicts.axes(each)["throughput"] for each in (result, turned))
+    before, after = (verdicts.axes(run)["throughput"] for run in (result, turned))
     opposite = {"orchestrated": "choreographed", "choreographed": "orchestrated", "even": "even"}
-    assert [each.ahead for each in after] == [opposite[each.ahead] for each in before]
+    assert [axis.ahead for axis in after] == [opposite[axis.ahead] for axis in before]
 
 
 def test_a_broken_invariant_is_in_the_document_and_among_the_violations(result: Result) -> None:
@@ -53,19 +79,18 @@ def test_seats_that_stay_after_the_deadline_are_a_violation(result: Result) -> N
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "more_is_better", "ahead"),
+    ("left", "right", "unit", "ahead"),
     [
-        (100, 200, False, "orchestrated"),
-        (200, 100, False, "choreographed"),
-        (100, 200, True, "choreographed"),
-        (100, 120, False, "even"),
-        (0, 0, False, "even"),
-        (0, 5, False, "orchestrated"),
+        (100, 200, "ms", "orchestrated"),
+        (200, 100, "ms", "choreographed"),
+        (100, 200, "/s", "choreographed"),
+        (100, 120, "ms", "even"),
+        (0, 0, "ms", "even"),
+        (0, 5, "ms", "orchestrated"),
     ],
 )
-def test_who_is_ahead(left: float, right: float, more_is_better: bool, ahead: str) -> None:
-    axis = Axis("Something", left, right, more_is_better=more_is_better)
-    assert axis.ahead == ahead
+def test_less_is_ahead_but_for_rates(left: float, right: float, unit: str, ahead: str) -> None:
+    assert Axis("Something", left, right, unit).ahead == ahead
 
 
 def test_a_spread_is_in_milliseconds() -> None:

@@ -44,7 +44,9 @@ def test_the_same_seed_asks_for_the_same() -> None:
 
 def test_no_two_customers_of_a_crowd_want_the_same_seat() -> None:
     crowd = customers("steady", 1, 50, every=0.1, concerts=["a", "b"], leave=0.25)
-    seats = [(each.request.concert_id, seat) for each in crowd for seat in each.request.seats]
+    seats = [
+        (customer.request.concert_id, seat) for customer in crowd for seat in customer.request.seats
+    ]
     assert len(seats) == len({*seats})
 
 
