@@ -27,18 +27,22 @@ class Part(NamedTuple):
     but: Sequence[str] = ()
 
 
+# The functions of entrypoints/ that start the processes of Temporal when events come.
+STARTERS = ("consumers", "process_starters")
 # Encryption has nothing to do with the next step.
 ORCHESTRATED = (
     Part("the processes", ("workflows/*.py",), but=("encryption.py",)),
     Part("what binds them to the services", ("activities/*.py",)),
-    Part("what plugs them in", ("entrypoints/*.py",), ("worker", "_activities", "consumers")),
+    Part("what plugs them in", ("entrypoints/*.py",), ("worker", "_activities", *STARTERS)),
 )
-# Whichever of the two files holds the subscriptions and the sweeps.
-PLUGS = ("entrypoints/choreographed.py", "choreography/reactions.py")
+# Parts that a tree does not have are left out.
 CHOREOGRAPHED = (
-    Part("the processes", ("choreography/*.py",), but=("reactions.py",)),
-    Part("what binds them to the services, and plugs them in", PLUGS),
+    Part("the processes", ("choreography/*.py",)),
+    Part("what binds them to the services, and plugs them in", ("entrypoints/choreographed.py",)),
+    Part("what plugs them in", ("entrypoints/*.py",), ("services", "sweeps")),
 )
+# One of these files holds the reactions and the sweeps of the choreography.
+TABLES = ("entrypoints/choreographed.py", "choreography/reactions.py")
 
 
 def coordination() -> dict[str, object]:
@@ -63,7 +67,8 @@ def _counted(parts: Sequence[Part]) -> dict[str, object]:
     counted: list[dict[str, object]] = []
     files = lines = 0
     for part in parts:
-        found = [count for source in _sources(part) if (count := code_lines(source))]
+        if not (found := [count for source in _sources(part) if (count := code_lines(source))]):
+            continue
         counted.append({"what": part.what, "files": len(found), "lines": sum(found)})
         files, lines = files + len(found), lines + sum(found)
     return {"parts": counted, "files": files, "lines": lines}
@@ -116,16 +121,20 @@ def _orchestrated_places() -> dict[str, int]:
     starters = sum(
         _is_call(node, "Subscription")
         for file in _files("entrypoints/*.py")
-        for function in _functions(file.read_text(), ("consumers",))
+        for function in _functions(file.read_text(), STARTERS)
         for node in ast.walk(function)
     )
     return {"workflows": workflows, "reactions": starters, "sweeps": 0}
 
 
 def _choreographed_places() -> dict[str, int]:
-    nodes = list(_nodes(*_files(*PLUGS)))
-    reactions = sum(_is_call(node, "Subscription") for node in nodes)
-    sweeps = sum(_is_call(node, "partial", "sweep") for node in nodes)
+    nodes = list(_nodes(*_files(*TABLES)))
+
+    def count(*call: str) -> int:
+        return sum(_is_call(node, *call) for node in nodes)
+
+    reactions = count("Reaction") or count("Subscription")
+    sweeps = count("look") or count("partial", "sweep")
     return {"workflows": 0, "reactions": reactions, "sweeps": sweeps}
 
 

@@ -122,8 +122,9 @@ def _patches() -> Iterator[str]:
         file = CHANGES / f"{change}-{side}.patch"
         if file.exists():
             where = f"in the {NAMES[side]}" if side in NAMES else "for both sides: the service"
+            what = CHANGED[change][0].upper() + CHANGED[change][1:]
             yield (
-                f"<details>\n<summary>{CHANGED[change]}, {where}</summary>\n\n"
+                f"<details>\n<summary>{what}, {where}</summary>\n\n"
                 f"```diff\n{file.read_text()}```\n\n</details>"
             )
 
