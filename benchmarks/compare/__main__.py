@@ -45,12 +45,13 @@ QUICK_RESULT = ROOT / ".data" / "compare" / RESULT.name
 FINDINGS, INTERRUPTED = 6, 130  # exit codes
 FASTER_POLL_SECONDS = 1
 IDLE_SECONDS = 10  # enough, because no interval is longer than 2 s
+FASTER = "fast-"  # the prefix of bookings that are made while the choreography polls faster
+
 T = TypeVar("T")
-FASTER = "fast-"  # the prefix of its bookings
 
 
 class Progress:
-    """Prints a line for each step with the seconds since the start."""
+    """A printer of one line for each step, with the seconds since the start."""
 
     def __init__(self) -> None:
         self._begun = asyncio.get_running_loop().time()

@@ -85,7 +85,6 @@ class Noticed:
     """What the clients noticed. They repeat a request for `patience` times `ANSWER_WITHIN`."""
 
     patience: int
-    kinds: Counter[str] = field(default_factory=Counter)
     repeated_requests: int = 0
     repeated_captures: int = 0
     given_up: list[str] = field(default_factory=list)
@@ -101,13 +100,12 @@ async def faults(side: Side, sizes: Sizes, seed: int) -> Figures:
     claims, noticed = await measure.number(side, measure.CLAIMS), Noticed(sizes.patience)
     killing = asyncio.create_task(_kill(side, sizes.kills))
     await _customers(side, random, sizes.faults, noticed)
-    kills = await killing
+    await killing
     quiet_seconds = await _until_quiet(side)
     findings = await _findings(side) + noticed.given_up
     return {
-        "bookings": sum(noticed.kinds.values()),
-        "kinds": dict(noticed.kinds),
-        "kills": kills,
+        "bookings": sizes.faults,
+        "kills": sizes.kills,
         "provider_faults": planned - await _left(side),
         "repeated_requests": noticed.repeated_requests,
         "repeated_captures": noticed.repeated_captures,
@@ -129,7 +127,6 @@ async def _customers(side: Side, random: Random, count: int, noticed: Noticed) -
             first = max(0, taken[concert] - wanted) if kind == "competes" else taken[concert]
             taken[concert] = max(taken[concert], first + wanted)
             request = place(f"faults-{number}", concert, seats_from(first, wanted))
-            noticed.kinds[kind] += 1
             group.create_task(_customer(side, kind, request, noticed))
             await asyncio.sleep(EVERY)
 
@@ -177,14 +174,13 @@ async def _expired(side: Side, booking_id: BookingId) -> bool:
     return status == "expired"
 
 
-async def _kill(side: Side, times: int) -> int:
-    """Kill one coordinating program after the other and start it again; return how many."""
+async def _kill(side: Side, times: int) -> None:
+    """Kill one coordinating program after the other and start it again."""
     for number in range(times):
         await asyncio.sleep(KILL_EVERY)
         name = side.coordinators[number % len(side.coordinators)]
         await side.kill(name)
         await side.start(name)
-    return times
 
 
 async def _until_quiet(side: Side) -> float:

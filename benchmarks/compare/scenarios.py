@@ -91,7 +91,6 @@ async def idle(side: Side, sizes: Sizes) -> Figures:
     sent = await measure.statements(side) - sent
     return {
         "statements_per_minute": round(sent.total() * per_minute),
-        "by_purpose": {name: round(count * per_minute) for name, count in sent.items()},
         "temporal_polls_per_minute": round((await _polls(side) - polls) * per_minute),
     }
 
@@ -114,7 +113,6 @@ async def cost(side: Side, sizes: Sizes, seed: int) -> Figures:
     count = len(crowd)
     caused = (calls for purpose, calls in sent.items() if purpose not in measure.LOOKS)
     return {
-        "bookings": count,
         "statements": round(sum(caused) / count, 1),
         "by_purpose": {name: round(calls / count, 1) for name, calls in sorted(sent.items())},
         "rows": round((rows_after - rows) / count, 1),
@@ -164,7 +162,6 @@ async def _latencies(side: Side, crowd: Sequence[Customer], prefix: str) -> Figu
     await until_bookings(side, prefix, paid, "BookingSettled")
     settled = await measure.seconds(side, measure.PAYMENT_TO_SETTLED, prefix)
     return {
-        "bookings": len(crowd),
         "unpaid": len(crowd) - paid,
         "trouble": served.trouble,
         "place_to_decision": spread(served.waits),
@@ -174,7 +171,7 @@ async def _latencies(side: Side, crowd: Sequence[Customer], prefix: str) -> Figu
 
 async def rush(side: Side, sizes: Sizes, seed: int) -> Figures:
     """Measure how many bookings are settled in a second, on one concert and on many."""
-    rates: Figures = {"bookings": sizes.rush}
+    rates: Figures = {}
     for name, halls in (("one_concert", 1), ("many_concerts", sizes.concerts)):
         concerts = [f"{name}-{number}" for number in range(halls)]
         for concert in concerts:

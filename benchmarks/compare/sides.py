@@ -65,11 +65,6 @@ class Side:
             else:
                 await self.stack.start(name)
 
-    async def ready(self, *names: str) -> None:
-        """Wait until programs that were started are ready."""
-        for name in names:
-            await until_ready(self.stack.parts[name], programs(self.stack)[name].works)
-
     async def stop(self, *names: str) -> None:
         """Stop programs and let them finish what they are doing."""
         for name in names:
@@ -87,7 +82,8 @@ class Side:
         self.stack.settings = self.stack.settings.model_copy(update=changes)
         await self.stop(*self.coordinators)
         await self.start(*self.coordinators)
-        await self.ready(*self.coordinators)
+        for name in self.coordinators:
+            await until_ready(self.stack.parts[name], programs(self.stack)[name].works)
 
     async def _start_temporal(self) -> None:
         ports = self.stack.ports
