@@ -118,15 +118,16 @@ def _tally(everything: Sequence[Axis]) -> str:
 
 def _patches() -> Iterator[str]:
     """Yield each patch as a block that a reader unfolds."""
-    for change, side in ((change, side) for change in CHANGED for side in ("shared", *SIDES)):
-        file = CHANGES / f"{change}-{side}.patch"
-        if file.exists():
-            where = f"in the {NAMES[side]}" if side in NAMES else "for both sides: the service"
-            what = CHANGED[change][0].upper() + CHANGED[change][1:]
-            yield (
-                f"<details>\n<summary>{what}, {where}</summary>\n\n"
-                f"```diff\n{file.read_text()}```\n\n</details>"
-            )
+    both = "for both sides: the service and its scenario"
+    places = {"shared": both} | {side: f"in the {NAMES[side]}" for side in SIDES}
+    for change, what in CHANGED.items():
+        for side, where in places.items():
+            file = CHANGES / f"{change}-{side}.patch"
+            if file.exists():
+                yield (
+                    f"<details>\n<summary>{what[0].upper()}{what[1:]}, {where}</summary>\n\n"
+                    f"```diff\n{file.read_text()}```\n\n</details>"
+                )
 
 
 def _plots(result: Result) -> dict[str, str]:
