@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from eventstore.api import (
@@ -18,7 +17,6 @@ from eventstore.slices import Category, Slice, StreamId, slice_of, slices_of
 
 BOOKING = Category("booking")
 METADATA = {"actor": "tester", "workflow": "booking-1"}
-SOON = timedelta(seconds=10)  # a deadline nobody should come near
 
 
 def stream(number: int = 1) -> StreamId:

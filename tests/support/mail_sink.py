@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from entrypoints.devstack.children import LOOPBACK, Child, child, claim, free_port
 from entrypoints.devstack.servers import until_ready
+from tests.support.patience import SOON_SECONDS
 
 
 class Message(BaseModel):
@@ -48,7 +49,7 @@ class MailSink:
 
     async def until_silent(self) -> None:
         """Returns when the planned silences have begun: somebody waits for each."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SOON_SECONDS):
             while (await self._planned())["silent"]:
                 pass
 

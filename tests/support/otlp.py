@@ -12,8 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from entrypoints.devstack.children import LOOPBACK, free_port
-
-SOON_SECONDS = 30.0  # a deadline nobody should come near
+from tests.support.patience import SOON_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

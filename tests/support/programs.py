@@ -16,11 +16,11 @@ from temporalio.client import Client
 
 from entrypoints.devstack.children import LOOPBACK, Child, Home, child, free_port
 from entrypoints.devstack.servers import listens, until_ready
+from tests.support.patience import SOON_SECONDS
 
 ROOT = Path(__file__).parents[2]
 WORKER = (str(ROOT / "worker.py"),)
 CONSUMERS = ("-m", "entrypoints.consumers")
-SOON_SECONDS = 20.0  # a deadline nobody should come near
 LOOK_EVERY_SECONDS = 0.02
 Labels = frozenset[tuple[str, str]]
 

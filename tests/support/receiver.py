@@ -10,8 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from entrypoints.devstack.children import LOOPBACK, free_port
-
-SOON_SECONDS = 20.0  # a deadline nobody should come near
+from tests.support.patience import SOON_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.patience import SOON_SECONDS
+
 ROOT = Path(__file__).parents[2]
-EXIT_SECONDS = 5.0  # how long the kernel may take over the end of a killed process
+EXIT_SECONDS = SOON_SECONDS  # for the kernel, over the end of a killed process
 
 
 async def start(

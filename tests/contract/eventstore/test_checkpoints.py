@@ -11,7 +11,8 @@ from eventstore.api import CheckpointStore, Claim
 from eventstore.errors import Fenced
 from eventstore.slices import Slice, slices_of
 from tests.contract.eventstore.conftest import Backend
-from tests.support.log import BOOKING, SOON, append, streams_in
+from tests.support.log import BOOKING, append, streams_in
+from tests.support.patience import SOON
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
 SLICE = Slice(7)

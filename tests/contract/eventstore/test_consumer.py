@@ -17,7 +17,8 @@ from eventstore.errors import DefectError, TransientError
 from eventstore.memory import MemoryDoorbell
 from eventstore.slices import slice_of
 from tests.contract.eventstore.conftest import Backend, Effect
-from tests.support.log import BOOKING, SOON, append, stream, streams_apart, streams_in
+from tests.support.log import BOOKING, append, stream, streams_apart, streams_in
+from tests.support.patience import SOON, SOON_SECONDS
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
 TWO_RETRIES = (timedelta(0), timedelta(0))
@@ -164,7 +165,7 @@ async def test_a_cancelled_consumer_leaves_and_repeats_nothing(backend: Backend)
         await effects.handle(event)
 
     await append(backend.log, ONE, 1, events=3)
-    async with running(consumer(backend, AtLeastOnce(handle))), asyncio.timeout(5):
+    async with running(consumer(backend, AtLeastOnce(handle))), asyncio.timeout(SOON_SECONDS):
         await stuck.wait()
     assert await backend.checkpoints.heartbeat("test/1", BEN) == [BEN]
     await consumer(backend, AtLeastOnce(effects.handle), member=BEN).run_until_caught_up()

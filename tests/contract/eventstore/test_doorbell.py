@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from eventstore.api import Doorbell
 from eventstore.slices import Slice
-from tests.support.log import SOON
+from tests.support.patience import SOON
 
 Bell = AbstractAsyncContextManager[Doorbell]
 

@@ -19,6 +19,7 @@ from entrypoints.devstack.servers import postgres, temporal_server
 from tests.integration.deploy.compose import interpolated, is_job, load, ours
 from tests.integration.deploy.kubernetes import asked_paths
 from tests.integration.deploy.machine import Machine
+from tests.support.patience import SOON_SECONDS
 
 VARIABLES = {  # of .env
     "POSTGRES_PASSWORD": "of-the-database",
@@ -73,7 +74,7 @@ async def _ask(machine: Machine, name: str, port: int, path: str) -> bytes:
 
 async def _until_told(machine: Machine) -> list[str]:
     """The states of the provider's notices, once none waits."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SOON_SECONDS):
         while True:
             notices = json.loads(await _ask(machine, "provider", 8400, "/v1/notices"))
             states = [each["state"] for each in notices]

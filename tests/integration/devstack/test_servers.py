@@ -22,6 +22,7 @@ from entrypoints.devstack.children import (
     free_port,
 )
 from entrypoints.devstack.servers import postgres, temporal_server
+from tests.support.patience import SOON_SECONDS
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,7 +81,7 @@ async def _assert_nothing_is_lost(directory: Path) -> None:
 
 
 async def _logged(process: Child, text: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_SECONDS):
         while text not in process.log_tail():  # noqa: ASYNC110  # a file tells nobody
             await asyncio.sleep(children.POLL_SECONDS)
 

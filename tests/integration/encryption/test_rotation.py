@@ -16,6 +16,7 @@ from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import unended_bookings
 from tests.process.conftest import Stage, opened_stage, payment, place
+from tests.support.patience import SOON_SECONDS
 from tests.unit.encryption.keys import NEW, OLD
 from ticketing.ids import BookingId
 from workflows.booking import BookingWorkflow
@@ -108,7 +109,7 @@ async def test_a_booking_whose_key_is_lost_begins_anew_from_the_log(
 
 
 async def until_a_task_failed(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SOON_SECONDS):
         while True:
             events = (await process.fetch_history()).events
             if any(each.HasField("workflow_task_failed_event_attributes") for each in events):

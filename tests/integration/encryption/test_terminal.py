@@ -13,6 +13,7 @@ from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from tests.process.conftest import opened_stage, place
+from tests.support.patience import SOON_SECONDS
 from tests.support.provider import Provider
 from tests.support.terminal import run
 from tests.unit.encryption.keys import NEW, OLD, ring
@@ -81,7 +82,7 @@ async def test_the_filter_of_a_client_finds_bookings_of_every_key(
 
 async def first_of(client: Client, query: str) -> WorkflowExecution:
     """Waits for it: a list is a moment behind."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SOON_SECONDS):
         while True:
             async for each in client.list_workflows(query):
                 return each

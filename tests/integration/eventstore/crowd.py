@@ -16,7 +16,8 @@ from eventstore.memory import MemoryDoorbell
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import Slice
-from tests.support.log import BOOKING, SOON
+from tests.support.log import BOOKING
+from tests.support.patience import SOON
 
 NAME = "crowd"
 

@@ -11,7 +11,8 @@ from asyncpg.pool import PoolConnectionProxy
 from eventstore.api import AnyVersion, EventStore, StoredEvent
 from eventstore.postgres.log import APPEND
 from eventstore.slices import Slice, StreamId, slice_of
-from tests.support.log import SOON, command, noted
+from tests.support.log import command, noted
+from tests.support.patience import SOON
 
 # Parts of es.append that negative controls replace.
 LOCK = "PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slice);"

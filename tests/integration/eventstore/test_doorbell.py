@@ -20,7 +20,8 @@ from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import Slice
 from tests.integration.eventstore.cable import Cable
 from tests.integration.eventstore.races import until
-from tests.support.log import BOOKING, SOON, append, stream
+from tests.support.log import BOOKING, append, stream
+from tests.support.patience import SOON
 
 RINGS = 2_000
 NEVER = timedelta(hours=1)

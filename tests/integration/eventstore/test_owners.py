@@ -16,7 +16,8 @@ from eventstore.postgres.checkpoints import ADVANCE, PostgresCheckpointStore
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import slice_of
 from tests.integration.eventstore.crowd import EFFECTS, NAME, crowd, effects_of, write
-from tests.support.log import BOOKING, SOON, append, stream
+from tests.support.log import BOOKING, append, stream
+from tests.support.patience import SOON
 
 ZOMBIE, OWNER = UUID(int=1), UUID(int=2)
 SLICE = slice_of(stream())

@@ -18,6 +18,7 @@ from entrypoints.temporal import worker
 from entrypoints.wiring import box_office
 from tests.support.controls import ADA, BOOKING_ID, DEADLINE, PAYMENT_ID, PLACE, SEATS, TOTAL
 from tests.support.mail_sink import MailSink, mail_sink_in
+from tests.support.patience import SOON_SECONDS
 from ticketing.notifications.api import Notification, NotificationKind, Unsent
 from ticketing.notifications.postgres import PostgresNotifier
 from ticketing.notifications.smtp import SmtpSender
@@ -224,7 +225,7 @@ async def test_a_booking_ends_as_it_should_while_the_mail_server_is_down(
         decision = await process.place(PLACE)
         assert (decision.status, decision.reason) == ("denied", "unknown_concert")
         handle = client.get_workflow_handle("booking-ada-1")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON_SECONDS):
             assert (await handle.result())["status"] == "denied"
         [unsent] = await parts.notifier.unsent()
     assert unsent == Unsent(kind="denied", about="ada-1", marked_at=unsent.marked_at)

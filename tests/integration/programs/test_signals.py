@@ -11,6 +11,7 @@ from entrypoints.cli.answers import BAD_INPUT, DEFECT, UNREACHABLE
 from entrypoints.devstack.children import LOOPBACK, Home, child, free_port
 from entrypoints.interrupts import OUT_OF_TIME, SIGNALLED
 from tests.process.conftest import place
+from tests.support.patience import SOON_SECONDS
 from tests.support.programs import CONSUMERS, WORKER, program, until_told
 from workflows.client import start_booking
 
@@ -73,7 +74,7 @@ async def test_a_second_signal_ends_a_worker_in_the_middle_of_its_activity(
         running.child.process.terminate()
         await until_told(running.child.log, "draining")
         running.child.process.terminate()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_SECONDS):
             assert await running.child.wait() == SIGNALLED + signal.SIGTERM
 
 
@@ -81,7 +82,7 @@ async def test_a_drain_that_takes_too_long_is_ended(home: Home) -> None:
     async with child(home, "stuck", (sys.executable, "-c", STUCK, IMPATIENT)) as stuck:
         await until_told(stuck.log, "up")
         stuck.process.terminate()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON_SECONDS):
             assert await stuck.wait() == OUT_OF_TIME
         assert "out of time" in stuck.log_tail()
 

@@ -9,6 +9,7 @@ from entrypoints.devstack.children import claim
 from sandbox import ledger
 from sandbox.database import open_database
 from sandbox.messages import Amount, CaptureRequest
+from tests.support.patience import SOON_SECONDS
 from tests.support.provider import Provider, running
 
 NOW = datetime(2031, 5, 1, 12, tzinfo=UTC)
@@ -127,7 +128,7 @@ async def test_sigterm_does_not_wait_long_for_a_request_that_hangs(tmp_path: Pat
     async with claim(tmp_path) as home, running(tmp_path / "ledger", home) as provider:
         await provider.plan({"operation": "capture", "fault": "slow", "seconds": 3600})
         hanging = asyncio.create_task(capture(provider))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SOON_SECONDS):
             while await provider.rows("faults"):  # until the request has met it
                 pass
             assert await provider.child.stop() == 0

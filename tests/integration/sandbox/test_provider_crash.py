@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import ClientSession
 
 from entrypoints.devstack.children import claim
+from tests.support.patience import SOON_SECONDS
 from tests.support.provider import Provider, running
 from tests.support.receiver import listening
 from ticketing.errors import TransientError
@@ -41,7 +42,7 @@ class Load:
                 workers.create_task(self._work(client))
 
     async def kill(self, provider: Provider, at_refunds: int) -> None:
-        async with asyncio.timeout(20), self._one_more:
+        async with asyncio.timeout(SOON_SECONDS), self._one_more:
             await self._one_more.wait_for(lambda: self.refunds >= at_refunds)
         provider.child.kill()
         await provider.child.wait()

@@ -13,6 +13,7 @@ import pytest
 
 from entrypoints.devstack.children import StackError, claim, free_port
 from sandbox.notices import pause_seconds
+from tests.support.patience import SOON_SECONDS
 from tests.support.provider import SECRET, Provider, running
 from tests.support.receiver import Delivery, Receiver, listening
 
@@ -50,7 +51,7 @@ class Stage:
 
     async def states(self) -> list[tuple[str, int]]:
         """How each notice stands, once none waits any more, and how often it was delivered."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SOON_SECONDS):
             while True:
                 rows = await self.provider.rows("notices")
                 if all(row["state"] != "waiting" for row in rows):

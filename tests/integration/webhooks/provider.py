@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from entrypoints.devstack.children import LOOPBACK
 from entrypoints.http import server
 from entrypoints.webhooks.app import SECRET_BYTES_MIN
+from tests.support.patience import SOON_SECONDS
 
 SECRET = "the secret of today"
 OLD_SECRET = "the secret of last week"
@@ -29,7 +30,6 @@ PAYMENT = {
     "captured_at": "2031-05-01T12:00:00Z",
     "refund_ref": None,
 }
-SOON_SECONDS = 20.0  # a deadline nobody should come near
 Reply = tuple[int, str]  # the status, and the outcome in the body
 
 TABLES = """

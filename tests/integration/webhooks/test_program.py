@@ -13,6 +13,7 @@ import pytest
 from entrypoints.cli.answers import BAD_INPUT
 from entrypoints.devstack.children import LOOPBACK, free_port
 from tests.integration.webhooks.provider import SECRET, Door, notice, stored
+from tests.support.patience import SOON_SECONDS
 
 WAITS = """
 SELECT EXISTS (SELECT FROM pg_locks
@@ -30,7 +31,7 @@ async def start(port: int, **environment: str) -> Process:
 
 async def until_ready(door: Door) -> None:
     """Asks until it is answered."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(SOON_SECONDS):
         while True:
             try:
                 if await door.get("/ready") == 200:
@@ -69,7 +70,7 @@ async def test_a_notice_in_flight_is_stored_and_answered_while_it_drains(
             async with pool.acquire() as connection, connection.transaction():
                 await connection.execute("LOCK TABLE payments.notice")
                 posting = asyncio.create_task(door.post(notice()))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(SOON_SECONDS):
                     while not await pool.fetchval(WAITS):  # noqa: ASYNC110  # a lock tells nobody
                         await asyncio.sleep(0.02)
                 process.terminate()

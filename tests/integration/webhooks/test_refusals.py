@@ -25,6 +25,7 @@ from tests.integration.webhooks.provider import (
     signature,
     stored,
 )
+from tests.support.patience import SOON_SECONDS
 
 REQUEST = b"POST /webhooks/payments HTTP/1.1\r\nHost: box-office\r\n"
 
@@ -96,7 +97,7 @@ async def test_a_body_without_end_is_refused_before_its_end(door: Door, announce
     size = BODY_BYTES_MAX + 1
     chunk = b"%x\r\n" % size if announced.endswith(b"chunked") else b""
     writer.write(REQUEST + announced + b"\r\n\r\n" + chunk + b" " * size)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_SECONDS):
         answer = await reader.read()  # to the end: the connection is closed
     writer.close()
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -108,7 +109,7 @@ async def test_a_sender_that_stops_is_not_waited_for_for_ever(
     monkeypatch.setattr(bodies, "READ_TIMEOUT", timedelta(milliseconds=50))
     reader, writer = await asyncio.open_connection(LOOPBACK, door.port)
     writer.write(REQUEST + b"Content-Length: 100\r\n\r\n{")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_SECONDS):
         answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -130,7 +131,7 @@ async def test_a_sender_that_hangs_up_is_no_defect(
     writer.write(REQUEST + b"Content-Length: 100\r\n\r\n{")
     await writer.drain()
     writer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_SECONDS):
         await refused.wait()
     assert lines == ["notice refused: unread"]
     assert await door.post(notice()) == (200, "stored")
