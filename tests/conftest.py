@@ -12,6 +12,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 import asyncpg
+import hypothesis
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
@@ -37,6 +38,9 @@ SEARCH_ATTRIBUTES = {
     "ClientId": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
 }
 T = TypeVar("T")
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # 0.2 s an example
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
