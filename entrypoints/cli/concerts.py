@@ -23,7 +23,8 @@ app.add_typer(concert, name="concert")
 @concert.command("add")
 @asynchronous
 async def concert_add(
-    file: Annotated[Path, typer.Argument(help="as examples/concerts.json")], as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="as entrypoints/devstack/concerts.json")],
+    as_json: Json = False,
 ) -> None:
     """Put the concerts of a JSON file on sale, or change them."""
     concerts = inputs.concerts(file)

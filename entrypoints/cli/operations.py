@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-import worker as worker_program
 from entrypoints import consumers as consumers_program
+from entrypoints import worker as worker_program
 from entrypoints.cli import answers, inputs
 from entrypoints.cli.answers import asynchronous
 from entrypoints.codec_server.app import serve_codec

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from entrypoints.wiring import ROOT, BoxOffice
+from entrypoints.wiring import BoxOffice
 from ticketing.ids import ConcertId
 from ticketing.reservations.api import Concert
 
-EXAMPLES = ROOT / "examples" / "concerts.json"
+EXAMPLES = Path(__file__).with_name("concerts.json")
 CONCERT = ConcertId("concertA")
 QUICK = ConcertId("concertQuick")  # a hold of seconds
 FREE = ConcertId("concertFree")

@@ -21,7 +21,7 @@ from temporalio.client import Client
 from entrypoints.devstack.children import LOOPBACK, Child, Home, StackError, child, free_port
 from entrypoints.devstack.servers import Postgres, listens, postgres, temporal_server, until_ready
 from entrypoints.settings import PREFIX, Settings
-from entrypoints.wiring import ROOT, migrate_database
+from entrypoints.wiring import migrate_database
 from workflows.encryption import data_converter
 
 Say = Callable[[str], None]
@@ -199,7 +199,7 @@ def _worker(stack: Stack) -> Program:
         HEALTH: f"{LOOPBACK}:{stack.ports.worker_health}",
         METRICS: f"{LOOPBACK}:{stack.ports.worker_metrics}",
     }
-    return Program((str(ROOT / "worker.py"),), lambda: _polls(stack), addresses)
+    return Program(("-m", "entrypoints.worker"), lambda: _polls(stack), addresses)
 
 
 def environment_of(settings: Settings) -> dict[str, str | None]:

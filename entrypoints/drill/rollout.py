@@ -23,7 +23,7 @@ from entrypoints.devstack.stack import Ports, Program, Stack, stack
 from entrypoints.drill.bookings import PATIENCE, POLL_SECONDS, Bookings, until
 from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import Settings
-from entrypoints.wiring import ROOT, box_office
+from entrypoints.wiring import box_office
 from ticketing.booking.commands import PlaceBooking
 
 NAME = "box-office"
@@ -42,12 +42,10 @@ class Drill:
 
     async def start(self, build_id: str) -> None:
         """Starts a worker of a version, and waits until Temporal knows it."""
-        command = (
-            (str(ROOT / "worker.py"),) if build_id == "1" else ("-m", "entrypoints.drill.worker")
-        )
+        program = "entrypoints.worker" if build_id == "1" else "entrypoints.drill.worker"
         version = {"TEMPORAL_DEPLOYMENT_NAME": NAME, "TEMPORAL_WORKER_BUILD_ID": build_id}
         worker = await self.running.running.enter_async_context(
-            self.running.run(f"worker-{build_id}", Program(command, environment=version))
+            self.running.run(f"worker-{build_id}", Program(("-m", program), environment=version))
         )
 
         async def is_known() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-import worker
+from entrypoints import worker
 from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import WorkerVersion
 

@@ -1,4 +1,4 @@
-"""worker.py, and a line in a file for each activity that it starts.
+"""The worker, and a line in a file for each activity that it starts.
 
 python -m tests.support.recording_worker FILE STEP_SECONDS [GRACE_SECONDS]
 """
@@ -11,8 +11,8 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-import worker as program
 from entrypoints import temporal
+from entrypoints import worker as program
 from entrypoints.cli.answers import exit_code
 
 

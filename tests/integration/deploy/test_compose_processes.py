@@ -85,7 +85,7 @@ async def _until_told(machine: Machine) -> list[str]:
 @pytest.mark.timeout(240)
 async def test_what_the_file_says_sells_a_ticket_and_stops_in_good_order(tmp_path: Path) -> None:
     async with _up(tmp_path) as (machine, started):
-        await _cli(machine, "concert", "add", "examples/concerts.json")
+        await _cli(machine, "concert", "add", "entrypoints/devstack/concerts.json")
         seat = ("--concert", "concertA", "--client", "ann", "--seat", "3-14", "--id", "ann-1")
         placed = await _cli(machine, "place", *seat)
         paid = await _cli(machine, "pay", "ann-1")
