@@ -7,6 +7,7 @@
 #: compare       both twins through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
 #: screenshots   docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
 #: bench         appends per second beside a bare INSERT, and what a booking costs in Temporal
+#: release       wheel and sdist into dist/, checked in an empty environment
 #: lock          resolve again, rewrite both locks
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -15,7 +16,7 @@ STAMP := .venv/.built-$(shell { cat requirements-dev.lock; $(PYTHON) -VV; pwd; }
 COMPILE := $(PY) -m piptools compile --quiet --no-strip-extras --allow-unsafe --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
 
-.PHONY: help demo deploy-drill up test check chaos compare screenshots bench lock
+.PHONY: help demo deploy-drill up test check chaos compare screenshots bench release lock
 help: ; @sed -n 's/^#: //p' Makefile
 demo deploy-drill up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
@@ -30,6 +31,9 @@ check: $(STAMP)
 	$(PY) -m mypy .
 	.venv/bin/lint-imports
 	$(PY) -m pytest tests/unit $(ARGS)
+release: $(STAMP)
+	rm -rf dist && $(PY) -m hatchling build -d dist
+	RELEASE=dist $(PY) -m pytest tests/e2e/test_release.py
 lock: $(STAMP)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) -o requirements-dev.lock --extra embedded --extra dev --constraint requirements.lock
