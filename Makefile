@@ -13,8 +13,11 @@ PYTHON ?= python3
 PY := .venv/bin/python
 # What .venv was built from: lock, interpreter, place.
 STAMP := .venv/.built-$(shell { cat requirements-dev.lock; $(PYTHON) -VV; pwd; } | cksum | cut -d' ' -f1)
-COMPILE := $(PY) -m piptools compile --quiet --no-strip-extras --allow-unsafe --generate-hashes \
-  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml
+# Each lock begins with the command that made it, in the only words that Renovate would repeat
+# (.github/renovate.json); what is said beside it keeps the indexes of this machine out of the lock.
+compile = CUSTOM_COMPILE_COMMAND="pip-compile $(1) pyproject.toml" \
+  $(PY) -m piptools compile --quiet --no-strip-extras --no-emit-options $(1) pyproject.toml
+HASHES := --generate-hashes --no-emit-index-url
 
 .PHONY: help demo deploy-drill up test check chaos compare screenshots bench release lock
 help: ; @sed -n 's/^#: //p' Makefile
@@ -35,8 +38,8 @@ release: $(STAMP)
 	rm -rf dist && $(PY) -m hatchling build -d dist
 	RELEASE=dist $(PY) -m pytest tests/e2e/test_release.py
 lock: $(STAMP)
-	$(COMPILE) -o requirements.lock
-	$(COMPILE) -o requirements-dev.lock --extra embedded --extra dev --constraint requirements.lock
+	$(call compile,--allow-unsafe --extra=dev --extra=embedded $(HASHES) --output-file=requirements-dev.lock)
+	$(call compile,--allow-unsafe --constraint=requirements-dev.lock $(HASHES) --output-file=requirements.lock)
 	! grep -nE '://|^--|-[cr] /' requirements.lock requirements-dev.lock
 $(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11: make PYTHON=python3.12")'
