@@ -61,6 +61,9 @@ VERSIONS = (  # what the server knows of them is fresh in seconds, not in minute
     # a process whose workflow task fails is found by the search attribute TemporalReportedProblems
     "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=1",
 )
+NEWS = (  # a client that was not told of a process' end asks again: docs/decisions/0015
+    'history.longPollExpirationInterval="5s"',
+)
 FOR_TESTS = (
     "frontend.WorkflowTimeSkippingEnabled=true",  # lets a client move a workflow's clock
     'history.timerProcessorMaxTimeShift="10ms"',  # the default makes each skip last a second
@@ -164,7 +167,7 @@ async def temporal_server(
         *(("--ui-codec-endpoint", codec_url) if codec_url else ()),
         *(_kept_in(home.directory / "temporal.db") if durable else ()),
         *_each("--search-attribute", SEARCH_ATTRIBUTES),
-        *_each("--dynamic-config-value", (*ONE_PARTITION, *VERSIONS)),
+        *_each("--dynamic-config-value", (*ONE_PARTITION, *VERSIONS, *NEWS)),
         *_each("--dynamic-config-value", () if durable else FOR_TESTS),
     )
     async with child(home, "temporal", command) as started:

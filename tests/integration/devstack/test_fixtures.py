@@ -1,10 +1,14 @@
 """What every other test relies on."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 from temporalio import workflow
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import HistoryEventFilterType
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -13,6 +17,7 @@ from tests.support.clock import Clock
 
 HOLD = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
+BEFORE_THE_DEFAULT = 15.0  # seconds; by itself the server lets a client wait for 20
 
 
 @workflow.defn
@@ -77,6 +82,21 @@ async def test_but_not_while_skipping_is_disabled(task_queue: str, env: TimeSkip
         with env.with_time_skipping_disabled():
             handle = await _start(env.client, task_queue)
         assert await env.get_time_skipping_info(handle) is None
+
+
+async def test_a_client_that_was_not_told_of_an_end_asks_again_soon(
+    client: Client, task_queue: str
+) -> None:
+    handle = await _start(client, task_queue)
+    wait_for_the_end = GetWorkflowExecutionHistoryRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=handle.id),
+        wait_new_event=True,
+        history_event_filter_type=HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+    )
+    async with asyncio.timeout(BEFORE_THE_DEFAULT):
+        answer = await client.workflow_service.get_workflow_execution_history(wait_for_the_end)
+    assert answer.next_page_token  # nothing has ended: this is what to ask again with
 
 
 def _worker(client: Client, task_queue: str) -> Worker:
