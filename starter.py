@@ -10,6 +10,7 @@ import sys
 from aiohttp import ClientSession
 
 from entrypoints.cli import answers, inputs
+from entrypoints.errors import exit_code
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal
 from ticketing.booking.commands import PlaceBooking
@@ -64,4 +65,4 @@ def arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     given = arguments()
-    sys.exit(answers.exit_code(lambda: asyncio.run(main(given)), as_json=False))
+    sys.exit(exit_code(lambda: asyncio.run(main(given)), as_json=False))

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 
-from entrypoints.cli.answers import exit_code
-from entrypoints.worker import main
+from entrypoints.errors import exit_code
+from entrypoints.temporal import run_worker
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: asyncio.run(main()), as_json=False))
+    sys.exit(exit_code(lambda: asyncio.run(run_worker()), as_json=False))

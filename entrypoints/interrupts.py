@@ -1,23 +1,23 @@
-"""Ctrl-C and SIGTERM: the first stops everything in order, a second ends what is left at once."""
+"""Ctrl-C and SIGTERM: the first makes a program finish what it does, a second ends it at once."""
 
 import asyncio
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
 
 import structlog
 
-from entrypoints.cli.answers import is_defect
-from entrypoints.devstack.children import Home
+from entrypoints.errors import is_defect
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNALLED = 128  # plus its number: the exit code that a shell gives a process that a signal ended
 OUT_OF_TIME = 1
-DRAIN_MAX = timedelta(seconds=25)  # above what activities get (`SHUTDOWN`), below Kubernetes' 30 s
+SHUTDOWN = timedelta(seconds=20)  # activities and requests in flight may finish
+DRAIN_MAX = timedelta(seconds=25)  # above `SHUTDOWN`, below Kubernetes' 30 s
 THREADS_GO_IDLE = timedelta(seconds=0.5)
 
 _log = structlog.get_logger()
@@ -25,10 +25,10 @@ _log = structlog.get_logger()
 
 @asynccontextmanager
 async def draining() -> AsyncIterator[asyncio.Event]:
-    """For a program of ours: what it does until a signal, and what it finishes after.
+    """Yield an event that is set at the first signal.
 
-    The event is set by the first signal. A second one, or a drain longer than `DRAIN_MAX`, ends
-    the process at once with an exit code that is not 0. A defect is logged before it passes.
+    A second signal, or a drain longer than `DRAIN_MAX`, ends the process at once with an exit code
+    that is not 0. A defect is logged before it passes.
     """
     loop = asyncio.get_running_loop()
     drain = asyncio.Event()
@@ -41,8 +41,8 @@ async def draining() -> AsyncIterator[asyncio.Event]:
         loop.call_later(DRAIN_MAX.total_seconds(), _end_at_once, OUT_OF_TIME, "out of time")
 
     if threading.current_thread() is threading.main_thread():  # Python lets no other hear signals
-        for each in SIGNALS:
-            loop.add_signal_handler(each, interrupt, each)
+        for number in SIGNALS:
+            loop.add_signal_handler(number, interrupt, number)
     try:
         yield drain
     except Exception as error:
@@ -55,41 +55,7 @@ async def draining() -> AsyncIterator[asyncio.Event]:
         await asyncio.sleep(THREADS_GO_IDLE.total_seconds())
 
 
-async def interruptible(
-    work: Coroutine[None, None, None], home: Home, say: Callable[[str], None]
-) -> bool:
-    """Runs the work in a home until it ends, or a signal asks for its end; False for the latter."""
-    loop = asyncio.get_running_loop()
-    running = loop.create_task(work)
-
-    def interrupt() -> None:
-        if running.cancelling():
-            say("Killing what is left ...")
-            home.kill_all()
-        else:
-            say("\nStopping ... (Ctrl-C again to kill)")
-            running.cancel()
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        await running
-    except asyncio.CancelledError:
-        if _is_cancelled_itself():
-            raise
-        return False
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-    return True
-
-
 def _end_at_once(code: int, why: str) -> NoReturn:
     """Without Python's own exit, which would wait for threads, or abort because of them."""
     _log.warning("ended while draining", why=why)
     os._exit(code)
-
-
-def _is_cancelled_itself() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

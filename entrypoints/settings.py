@@ -31,6 +31,7 @@ from workflows.encryption import key_ring
 
 PREFIX = "BOX_OFFICE_"
 TEMPORAL_PREFIX = "TEMPORAL_"
+LOOPBACK = "127.0.0.1"  # nobody beyond this machine gets there
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
 Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
 PORT_MAX = 65_535

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -17,24 +16,26 @@ from activities.payments import PaymentActivities
 from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
-from entrypoints.observability.telemetry import StepLog, temporal_interceptors, temporal_runtime
+from entrypoints.errors import TemporalUnreachable
+from entrypoints.interrupts import SHUTDOWN, draining
+from entrypoints.observability.health import Readiness, health, needs_of, routes
+from entrypoints.observability.telemetry import (
+    StepLog,
+    configure,
+    temporal_interceptors,
+    temporal_runtime,
+)
 from entrypoints.settings import Settings, WorkerVersion, temporal_address
-from entrypoints.wiring import CONNECT_TIMEOUT, BoxOffice, terms
-from ticketing.errors import TransientError
+from entrypoints.wiring import CONNECT_TIMEOUT, BoxOffice, box_office, terms
 from workflows.booking import BookingWorkflow
 from workflows.encryption import data_converter
 from workflows.payment import PaymentWorkflow
 
-SHUTDOWN = timedelta(seconds=20)  # activities in flight may finish; below Kubernetes' 30 s
 WORKFLOWS = (BookingWorkflow, PaymentWorkflow)
 
 
-class TemporalUnreachable(TransientError):
-    """Nobody answers at Temporal's address."""
-
-
 async def connect_temporal(settings: Settings) -> Client:
-    """The client that `TEMPORAL_*` describes.
+    """Connect to the server that `TEMPORAL_*` names.
 
     Raises:
         TemporalUnreachable: nobody answers there.
@@ -54,6 +55,27 @@ async def connect_temporal(settings: Settings) -> Client:
         raise TemporalUnreachable(temporal_address()) from error
 
 
+async def temporal_of(settings: Settings) -> Client | None:
+    """Connect to Temporal; None in the choreography, which has none."""
+    return await connect_temporal(settings) if settings.process == "orchestrated" else None
+
+
+async def run_worker(workflows: Sequence[type] = WORKFLOWS) -> None:
+    """Run a worker until SIGTERM or Ctrl-C; activities in flight may finish."""
+    configure("box-office-worker")
+    settings = Settings()
+    async with draining() as drain:
+        client = await connect_temporal(settings)
+        async with box_office(settings) as parts:
+            readiness = Readiness(drain, needs_of(parts, client))
+            # Inside: it answers until the last activity has ended.
+            async with (
+                health(settings, routes(readiness, parts.metrics)),
+                worker(client, settings, parts, version=WorkerVersion(), workflows=workflows),
+            ):
+                await drain.wait()
+
+
 def worker(
     client: Client,
     settings: Settings,
@@ -62,7 +84,7 @@ def worker(
     version: WorkerVersion | None = None,
     workflows: Sequence[type] = WORKFLOWS,
 ) -> Worker:
-    """A worker that runs both processes and all their activities; unversioned by default."""
+    """Return a worker of both processes and all their activities; unversioned by default."""
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -103,7 +125,7 @@ def _activities(settings: Settings, parts: BoxOffice) -> list[Callable[..., obje
 
 
 def _pinned(version: WorkerVersion | None) -> WorkerDeploymentConfig | None:
-    """A process ends on the version that it began on (docs/decisions/0009)."""
+    """Pin each process to the version that it began on (docs/decisions/0009)."""
     if version is None or version.deployment_name is None:
         return None
     return WorkerDeploymentConfig(

@@ -13,9 +13,9 @@ from pydantic import PostgresDsn
 
 from benchmarks.bench.append import KINDS, Measured, measure, ratios
 from benchmarks.environment import environment
-from entrypoints.cli.answers import FINDINGS
 from entrypoints.devstack.children import claim
 from entrypoints.devstack.servers import postgres
+from entrypoints.errors import FINDINGS
 from entrypoints.settings import Settings
 from entrypoints.wiring import migrate_database
 from eventstore.postgres.verify import verify_log

@@ -7,7 +7,7 @@ was handling when it was killed.
 import asyncio
 from collections.abc import Sequence
 
-from entrypoints import consumers
+from entrypoints.consumers import run_consumers
 from eventstore.api import StoredEvent
 from eventstore.delivery import Deliverer, Handler, Held
 
@@ -25,4 +25,4 @@ async def _checkpoint_first(
 
 if __name__ == "__main__":
     Deliverer._deliver_at_least_once = _checkpoint_first  # type: ignore[assignment,method-assign]  # the fault
-    asyncio.run(consumers.main())
+    asyncio.run(run_consumers())

@@ -12,7 +12,6 @@ import asyncpg
 from entrypoints.devstack.children import Home, claim
 from entrypoints.devstack.servers import postgres, temporal_server, until_ready
 from entrypoints.devstack.stack import Ports, Stack, programs, stack
-from entrypoints.processes import booking_process_on
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
 from ticketing.process import BookingProcess
@@ -123,7 +122,7 @@ async def side(
     ):
         await parts.pool.execute(COUNT_STATEMENTS)
         consumers = BROKEN_CONSUMERS if broken == "checkpoint-first" else None
-        opened = Side(twin, running, parts, booking_process_on(running, parts), consumers)
+        opened = Side(twin, running, parts, running.booking_process(parts), consumers)
         if broken == "no-append-lock":
             await _remove_append_lock(parts.pool)
         if broken == "checkpoint-first":

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -14,38 +15,34 @@ from typer._click.exceptions import (  # typer exports no base of its usage erro
 )
 
 from entrypoints.cli import (
-    answers,
     bookings,
     concerts,
     deployment,
-    local,
     lost_bookings,
     mail,
     operations,
     replay,
 )
+from entrypoints.cli.answers import CommandFailed
+from entrypoints.errors import BAD_INPUT, exit_code
 from entrypoints.observability.telemetry import configure_logging, traced_command
 
 TRACED = ("place", "pay", "cancel")  # what clients ask of the process
 
+LOCAL = ("demo", "deploy-drill", "up")  # a development installation has them, an image has not
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
-PARTS = (
-    local,
-    concerts,
-    bookings,
-    mail,
-    operations,
-    deployment,
-    replay,
-    lost_bookings,
-)
-for part in PARTS:
+if find_spec("entrypoints.devstack"):
+    from entrypoints.cli import local
+
+    app.add_typer(local.app)
+for part in (concerts, bookings, mail, operations, deployment, replay, lost_bookings):
     app.add_typer(part.app)
 
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks and logs, anywhere.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False,
 ) -> None: ...
 
 
@@ -56,29 +53,29 @@ def invoke(arguments: Sequence[str]) -> int:
 
     def run() -> None:
         name = words[0] if words else ""
+        if name in LOCAL and not find_spec("entrypoints.devstack"):
+            message = f"`{name}` is for development, and not part of this installation."
+            raise CommandFailed(BAD_INPUT, "NotInstalled", message)
         try:
             with traced_command(name) if name in TRACED else nullcontext():
                 code = command.main(words, prog_name="box-office", standalone_mode=False)
         except NoArgsIsHelpError as error:
             error.show()
-            sys.exit(answers.BAD_INPUT)
+            sys.exit(BAD_INPUT)
         except UsageError as error:
             raise _usage(error) from error
         if code:  # of typer.Exit
             sys.exit(code)
 
-    return answers.exit_code(run, as_json="--json" in words, debug=len(words) < len(arguments))
+    return exit_code(run, as_json="--json" in words, debug=len(words) < len(arguments))
 
 
-def _usage(error: UsageError) -> answers.CommandFailed:
+def _usage(error: UsageError) -> CommandFailed:
     message = error.format_message().rstrip(".")
     end = "" if message.endswith("?") else "."
     where = error.ctx.command_path if error.ctx else "box-office"
-    return answers.CommandFailed(
-        answers.BAD_INPUT,
-        "BadInput",
-        f"{message}{end} See `{where} --help`.",
-        {"command": where},
+    return CommandFailed(
+        BAD_INPUT, "BadInput", f"{message}{end} See `{where} --help`.", command=where
     )
 
 

@@ -10,12 +10,11 @@ import typer
 from pydantic import TypeAdapter
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import asynchronous
-from entrypoints.cli.operations import Json
+from entrypoints.cli.answers import Json, asynchronous
 from entrypoints.cli.reads import views_caught_up
-from entrypoints.processes import booking_process
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, box_office
+from entrypoints.temporal import temporal_of
+from entrypoints.wiring import BoxOffice, booking_process, box_office
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
@@ -42,10 +41,12 @@ app = typer.Typer()
 @app.command()
 @asynchronous
 async def place(
-    concert: Annotated[str, typer.Option()],
-    client: Annotated[str, typer.Option(help="who books")],
-    seat: Annotated[list[str], typer.Option(metavar="ROW-NUMBER", help="as 3-14; up to 10 times")],
-    id: Annotated[str | None, typer.Option(help="the same id again: the same booking")] = None,
+    concert: Annotated[str, typer.Option(help="Id of the concert.")],
+    client: Annotated[str, typer.Option(help="Id of the client who books.")],
+    seat: Annotated[
+        list[str], typer.Option(metavar="ROW-NUMBER", help="A seat, as 3-14; up to 10 times.")
+    ],
+    id: Annotated[str | None, typer.Option(help="The same id again: the same booking.")] = None,
     as_json: Json = False,
 ) -> None:
     """Place a booking and wait for the decision."""
@@ -57,7 +58,8 @@ async def place(
     )
     settings = Settings()
     async with box_office(settings) as parts:
-        decision = await (await booking_process(settings, parts)).place(request)
+        process = booking_process(settings, parts, await temporal_of(settings))
+        decision = await process.place(request)
     if decision.rejection:
         answers.refused(
             decision.rejection.type,
@@ -78,16 +80,16 @@ async def place(
 async def pay(
     booking_id: BookingArgument,
     payment_id: Annotated[
-        str | None, typer.Option(help="the same id again: the same payment")
+        str | None, typer.Option(help="The same id again: the same payment.")
     ] = None,
     amount: Annotated[
         str | None,
-        typer.Option(metavar="CENTS", help="in the minor unit; the total if left out"),
+        typer.Option(metavar="CENTS", help="In the minor unit; the booking's total if left out."),
     ] = None,
-    currency: Annotated[str, typer.Option(help="ISO 4217")] = "EUR",
+    currency: Annotated[str, typer.Option(help="Code of ISO 4217.")] = "EUR",
     as_json: Json = False,
 ) -> None:
-    """Pay for a booking, and wait for what comes of it."""
+    """Pay for a booking and wait until the payment is applied or refunded."""
     booking_id = inputs.booking_id(booking_id)
     payment_id = inputs.payment_id(payment_id or new_id())
     amount_minor = inputs.amount_minor(amount)
@@ -103,7 +105,7 @@ async def pay(
             amount=_amount(booking_id, booking, amount_minor, currency),
         )
         captured = await _capture(parts, request)
-        process = await booking_process(settings, parts)
+        process = booking_process(settings, parts, await temporal_of(settings))
         outcome = await process.pay(captured.received())
     if outcome.status != "applied":
         answers.refused(
@@ -119,7 +121,7 @@ async def pay(
 @asynchronous
 async def cancel(
     booking_id: BookingArgument,
-    reason: Annotated[str, typer.Option(help="1 to 200 characters")],
+    reason: Annotated[str, typer.Option(help="1 to 200 characters.")],
     as_json: Json = False,
 ) -> None:
     """Cancel a booking and wait for its end."""
@@ -128,7 +130,7 @@ async def cancel(
     booking_id = inputs.booking_id(booking_id)
     settings = Settings()
     async with box_office(settings) as parts:
-        process = await booking_process(settings, parts)
+        process = booking_process(settings, parts, await temporal_of(settings))
         answer = await process.cancel(booking_id, reason)
     if answer.status in ("not_found", "rejected"):
         answers.not_found("booking", booking_id)
@@ -144,7 +146,7 @@ async def cancel(
 @app.command()
 @asynchronous
 async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
-    """A booking as it is now, and its payments. From its own events."""
+    """Show a booking and its payments as they are now."""
     booking_id = inputs.booking_id(booking_id)
     async with box_office(Settings()) as parts:
         booking = await _booking(parts, booking_id)
@@ -162,7 +164,7 @@ async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
         ("total", booking.total),
         ("expires at", _deadline(booking)),
         ("reason", booking.reason),
-        *(("payment", _line(each)) for each in payments),
+        *(("payment", _line(payment)) for payment in payments),
     )
     text = "\n".join(f"{name:12}{value}" for name, value in rows if value is not None)
     answers.show({"booking_id": booking_id, **fields, "payments": payments}, text, as_json=as_json)
@@ -171,7 +173,7 @@ async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
 @app.command()
 @asynchronous
 async def history(booking_id: BookingArgument, as_json: Json = False) -> None:
-    """Every event of a booking."""
+    """List every event of a booking."""
     stream = StreamId(booking_stream(inputs.booking_id(booking_id)))
     async with box_office(Settings()) as parts:
         events = await parts.store.read_stream(stream)
@@ -179,16 +181,16 @@ async def history(booking_id: BookingArgument, as_json: Json = False) -> None:
         answers.not_found("booking", booking_id)
     rows: list[dict[str, Any]] = [
         {
-            "version": each.version,
-            "recorded_at": each.recorded_at.isoformat(),
-            "type": each.type,
-            "data": json.loads(each.data),
+            "version": event.version,
+            "recorded_at": event.recorded_at.isoformat(),
+            "type": event.type,
+            "data": json.loads(event.data),
         }
-        for each in events
+        for event in events
     ]
     lines = [
-        f"{each.version:3}  {each.recorded_at:%Y-%m-%d %H:%M:%S}  {each.type:18} {each.data}"
-        for each in events
+        f"{event.version:3}  {event.recorded_at:%Y-%m-%d %H:%M:%S}  {event.type:18} {event.data}"
+        for event in events
     ]
     answers.show(rows, "\n".join(lines), as_json=as_json)
 
@@ -196,13 +198,13 @@ async def history(booking_id: BookingArgument, as_json: Json = False) -> None:
 @app.command("list")
 @asynchronous
 async def list_bookings(
-    client: Annotated[str | None, typer.Option(help="bookings of this client")] = None,
-    concert: Annotated[str | None, typer.Option(help="bookings of this concert")] = None,
-    status: Annotated[str | None, typer.Option(help="with --concert: in this status")] = None,
-    before: Annotated[str | None, typer.Option(help="older than this booking")] = None,
+    client: Annotated[str | None, typer.Option(help="Bookings of this client.")] = None,
+    concert: Annotated[str | None, typer.Option(help="Bookings of this concert.")] = None,
+    status: Annotated[str | None, typer.Option(help="With --concert: in this status.")] = None,
+    before: Annotated[str | None, typer.Option(help="Only bookings older than this one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Bookings of a client or of a concert, the newest first."""
+    """List the bookings of a client or of a concert, the newest first."""
     if (client is None) == (concert is None):
         answers.bad_input("--client, --concert", "give exactly one of the two")
     if client is not None and status is not None:
@@ -222,11 +224,11 @@ async def list_bookings(
                 inputs.concert_id(concert or ""), wanted, limit=PAGE + 1, before=after
             )
         page = found[:PAGE]
-        payments = await parts.payment_views.of_bookings([each.booking_id for each in page])
-    lines = [_row(each, payments) for each in page] or ["no bookings"]
+        payments = await parts.payment_views.of_bookings([booking.booking_id for booking in page])
+    lines = [_row(booking, payments) for booking in page] or ["no bookings"]
     if len(found) > PAGE:
         lines.append(f"more: --before {page[-1].booking_id}")
-    due = [each for each in payments if each.ended_at is None]
+    due = [payment for payment in payments if payment.ended_at is None]
     answers.show(
         {"bookings": page, "payments_under_way": due, "more": len(found) > PAGE},
         "\n".join(lines),
@@ -266,7 +268,7 @@ async def _ask_again(
 
 
 def _deadline(booking: Booking) -> str | None:
-    """As long as it means something: what was paid or cancelled does not expire."""
+    """Return the deadline of a booking that may expire, or that has expired."""
     if booking.expires_at is None or booking.status not in ("confirmed", "expired"):
         return None
     return f"{booking.expires_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -302,8 +304,11 @@ def _paid(outcome: PaymentOutcome, request: CaptureRequest) -> str:
 
 
 def _row(row: BookingView, payments: tuple[PaymentView, ...]) -> str:
-    due = [each for each in payments if each.booking_id == row.booking_id and not each.ended_at]
-    money = "".join(f"  {_line(each)}" for each in due)
+    money = "".join(
+        f"  {_line(payment)}"
+        for payment in payments
+        if payment.booking_id == row.booking_id and not payment.ended_at
+    )
     seats = ", ".join(map(str, row.seats))
     return f"{row.booking_id:38} {row.status:22} {row.total or ''!s:>12}  {seats}{money}"
 

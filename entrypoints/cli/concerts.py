@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import asynchronous
-from entrypoints.cli.operations import Json
+from entrypoints.cli.answers import Json, asynchronous
 from entrypoints.cli.reads import views_caught_up
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
@@ -16,35 +15,35 @@ from ticketing.views.api import SeatState
 MARKS: dict[SeatState, str] = {"free": ".", "held": "h", "sold": "S"}
 
 app = typer.Typer()
-concert = typer.Typer(no_args_is_help=True, help="What is on sale.")
-app.add_typer(concert, name="concert")
+concert_app = typer.Typer(no_args_is_help=True, help="Put concerts on sale, or list them.")
+app.add_typer(concert_app, name="concert")
 
 
-@concert.command("add")
+@concert_app.command("add")
 @asynchronous
 async def concert_add(
-    file: Annotated[Path, typer.Argument(help="as entrypoints/devstack/concerts.json")],
+    file: Annotated[Path, typer.Argument(help="As entrypoints/devstack/concerts.json.")],
     as_json: Json = False,
 ) -> None:
     """Put the concerts of a JSON file on sale, or change them."""
     concerts = inputs.concerts(file)
     async with box_office(Settings()) as parts:
-        for each in concerts:
-            await parts.reservations.add_concert(each)
-    ids = [each.concert_id for each in concerts]
+        for concert in concerts:
+            await parts.reservations.add_concert(concert)
+    ids = [concert.concert_id for concert in concerts]
     answers.show({"added": ids}, f"on sale: {', '.join(ids)}", as_json=as_json)
 
 
-@concert.command("list")
+@concert_app.command("list")
 @asynchronous
 async def concert_list(as_json: Json = False) -> None:
-    """All concerts, by start."""
+    """List all concerts, the first to start first."""
     async with box_office(Settings()) as parts:
         concerts = await parts.reservations.concerts()
     lines = [
-        f"{each.concert_id:20} {each.starts_at:%Y-%m-%d %H:%M} "
-        f"{'open  ' if each.sales_open else 'closed'} {each.title}"
-        for each in concerts
+        f"{concert.concert_id:20} {concert.starts_at:%Y-%m-%d %H:%M} "
+        f"{'open  ' if concert.sales_open else 'closed'} {concert.title}"
+        for concert in concerts
     ]
     answers.show(concerts, "\n".join(lines) or "no concerts", as_json=as_json)
 
@@ -54,7 +53,7 @@ async def concert_list(as_json: Json = False) -> None:
 async def seats(
     concert_id: Annotated[str, typer.Argument(metavar="CONCERT")], as_json: Json = False
 ) -> None:
-    """The seat map of a concert: free, held or sold."""
+    """Show the seat map of a concert: free, held or sold."""
     wanted = inputs.concert_id(concert_id, "CONCERT")
     async with box_office(Settings()) as parts:
         await views_caught_up(parts)
@@ -62,8 +61,8 @@ async def seats(
     if not entries:
         answers.not_found("concert", concert_id)
     rows: dict[int, str] = {}
-    for each in entries:
-        rows[each.seat.row] = rows.get(each.seat.row, "") + MARKS[each.state]
+    for entry in entries:
+        rows[entry.seat.row] = rows.get(entry.seat.row, "") + MARKS[entry.state]
     lines = [f"row {row:3}  {marks}" for row, marks in rows.items()]
     text = "\n".join([*lines, "         . free  h held  S sold"])
     answers.show(entries, text, as_json=as_json)

@@ -1,133 +1,199 @@
-"""`box-office deployment`: which version of the workers gets the processes that begin."""
+"""`box-office deployment`: waits until a version of the workers is empty, or moves what is left.
+
+Which version gets new processes is set with `temporal worker deployment` (docs/deployment.md).
+"""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.enums.v1 import TaskQueueType, WorkerDeploymentVersionStatus
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeWorkerDeploymentRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
-from entrypoints.cli import answers
-from entrypoints.cli.answers import asynchronous
-from entrypoints.cli.deployments import Deployment, FailingProcess, Version
-from entrypoints.cli.operations import Json
-from entrypoints.cli.replay import fail_on
+from entrypoints.cli.answers import Json, asynchronous, bad_input, not_found, refused, show
+from entrypoints.cli.replay import Deviation, fail_on, replay_all
 from entrypoints.settings import Settings, WorkerVersion
-from entrypoints.temporal import connect_temporal
+from entrypoints.temporal import WORKFLOWS, connect_temporal
+from ticketing.value import Value
 
 POLL_SECONDS = 1.0  # while a version drains, which takes as long as its bookings
-NEEDS_NAME = "give one with --deployment, or set TEMPORAL_DEPLOYMENT_NAME"
+STATUS_PREFIX = "WORKER_DEPLOYMENT_VERSION_STATUS_"
 
 app = typer.Typer()
-deployment = typer.Typer(no_args_is_help=True, help="Versions of the workers (docs/deployment.md).")
+deployment = typer.Typer(no_args_is_help=True, help="Empty versions of the workers.")
 app.add_typer(deployment, name="deployment")
 
-Build = Annotated[str, typer.Argument(metavar="BUILD", help="a version's build id")]
 Name = Annotated[
-    str | None, typer.Option("--deployment", help="TEMPORAL_DEPLOYMENT_NAME by default")
+    str | None,
+    typer.Option("--deployment", help="Name of the deployment; TEMPORAL_DEPLOYMENT_NAME if unset."),
 ]
-Patience = Annotated[
-    float, typer.Option("--wait", min=0, help="seconds for its workers to become known")
-]
-PATIENCE_SECONDS = 30.0  # a poll makes a worker known; 3 s were seen on a busy machine
+
+
+class Moved(Value):
+    """The workflow ids that were moved, and the processes that stay, because they would fail."""
+
+    moved: list[str]
+    deviations: list[Deviation]
 
 
 @deployment.command()
 @asynchronous
-async def status(name: Name = None, as_json: Json = False) -> None:
-    """The versions: what they get, what is open there, who fails."""
-    chosen = await _deployment(name)
-    versions, failing = await chosen.versions(), await chosen.failing()
-    answer = {"deployment": chosen.name, "versions": versions, "failing": failing}
-    answers.show(answer, table(chosen, versions, failing), as_json=as_json)
-
-
-@deployment.command("set-current")
-@asynchronous
-async def set_current(
-    build: Build, name: Name = None, wait: Patience = PATIENCE_SECONDS, as_json: Json = False
-) -> None:
-    """Every process that begins from now on goes to this version."""
-    chosen = await _deployment(name)
-    await chosen.set_current(build, patience=timedelta(seconds=wait))
-    answers.show(
-        {"deployment": chosen.name, "current": build},
-        f"{build} is current: every booking and payment that begins now goes there",
-        as_json=as_json,
-    )
-
-
-@deployment.command()
-@asynchronous
-async def ramp(
-    build: Build,
-    percentage: Annotated[float, typer.Option(min=0, max=100, help="0 ends the ramp")],
+async def drain(
+    build: Annotated[str, typer.Argument(metavar="BUILD", help="Build id of the version.")],
     name: Name = None,
-    wait: Patience = PATIENCE_SECONDS,
     as_json: Json = False,
 ) -> None:
-    """A share of the processes that begin goes to this version."""
-    chosen = await _deployment(name)
-    await chosen.ramp(build, percentage, patience=timedelta(seconds=wait))
-    answer = {"deployment": chosen.name, "ramping": build, "percentage": percentage}
-    text = f"{build} gets {percentage:g} % of what begins now"
-    answers.show(answer, text if percentage else f"{build} gets nothing new", as_json=as_json)
-
-
-@deployment.command()
-@asynchronous
-async def drain(build: Build, name: Name = None, as_json: Json = False) -> None:
-    """Wait until nothing is open on a version. Then its workers can be stopped."""
+    """Wait until no process is open on a version. Then its workers can be stopped."""
     chosen = await _deployment(name)
     told = ""
-    while not _is_empty(version := await chosen.version(build)):
-        if version.status in ("current", "ramping"):
-            answers.refused(
-                "StillGetsWork",
-                f"{build} is {version.status}: first make another version current"
-                if version.status == "current"
-                else f"{build} is ramping: first `deployment ramp {build} --percentage 0`",
-                status=version.status,
-            )
-        progress = f"{build} is {version.status}: {version.open} open"
-        if progress != told:
-            typer.echo(progress, err=True)
-            told = progress
+    while True:
+        status, count = await chosen.status(build), await chosen.open_processes(build)
+        if status in ("current", "ramping"):
+            message = f"{build} is {status}: first let `temporal worker deployment` set another one"
+            refused("StillGetsWork", message, status=status)
+        # `drained` is the server's word: it waits until its lists can be trusted.
+        if status == "drained" or (status in ("created", "inactive") and not count):
+            break
+        if (progress := f"{build} is {status}: {count} open") != told:
+            typer.echo(told := progress, err=True)
         await asyncio.sleep(POLL_SECONDS)
-    text = f"{build} is {version.status}: nothing is open there, its workers can be stopped"
-    answers.show({"deployment": chosen.name, **answers.plain(version)}, text, as_json=as_json)
+    text = f"{build} is {status}: nothing is open there, its workers can be stopped"
+    answer = {"deployment": chosen.name, "build_id": build, "status": status, "open": count}
+    show(answer, text, as_json=as_json)
 
 
 @deployment.command()
 @asynchronous
 async def move(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="the version they are on")],
-    to: Annotated[str, typer.Argument(metavar="TO", help="the version of the code installed here")],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Build id they are pinned to.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="Build id of the code installed here.")],
     name: Name = None,
     as_json: Json = False,
 ) -> None:
-    """Move what is open on a version to another one. What would fail on this code stays."""
+    """Move the open processes of a version to another one.
+
+    A process that would fail on the code installed here stays, and makes the exit code 6.
+    """
     chosen = await _deployment(name)
     moved = await chosen.move(source, to)
     text = f"{len(moved.moved)} moved from {source} to {to}"
     fail_on(moved.deviations, summary=f"{text}, {len(moved.deviations)} stay", answer=moved)
-    answers.show(moved, text, as_json=as_json)
+    show(moved, text, as_json=as_json)
 
 
-def table(chosen: Deployment, versions: list[Version], failing: list[FailingProcess]) -> str:
-    """The versions as a table, and the processes that stand still."""
-    lines = [f"deployment {chosen.name}, task queue {chosen.task_queue}"]
-    lines.append(f"  {'version':24} {'status':14} {'open':>6} {'workers':>8} {'last poll':>10}")
-    for each in versions:
-        share = "" if each.ramp_percentage is None else f" {each.ramp_percentage:g} %"
-        poll = f"{each.last_poll_at:%H:%M:%S}" if each.last_poll_at else ""
-        status = each.status + share
-        lines.append(f"  {each.build_id:24} {status:14} {each.open:6} {each.workers:8} {poll:>10}")
-    if not any(each.status == "current" for each in versions):
-        lines.append("No version is current: what begins goes to unversioned workers.")
-    if failing:
-        lines.append("Standing still, because the workflow task fails:")
-    lines += [f"  {each.workflow_id} on {each.build_id}: {each.reason}" for each in failing]
-    return "\n".join(lines)
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment by its name."""
+
+    client: Client
+    task_queue: str
+    name: str
+
+    async def status(self, build_id: str) -> str:
+        """Return created, inactive, current, ramping, draining or drained.
+
+        Raises:
+            CommandFailed: there is no such deployment, or no such version of it.
+        """
+        request = DescribeWorkerDeploymentRequest(
+            namespace=self.client.namespace, deployment_name=self.name
+        )
+        try:
+            answer = await self.client.workflow_service.describe_worker_deployment(request)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            not_found("deployment", self.name)
+        statuses = {
+            version.deployment_version.build_id: version.status
+            for version in answer.worker_deployment_info.version_summaries
+        }
+        if build_id not in statuses:
+            not_found(f"version of {self.name}", build_id)
+        name = WorkerDeploymentVersionStatus.Name(statuses[build_id])
+        return name.removeprefix(STATUS_PREFIX).lower()
+
+    async def open_processes(self, build_id: str) -> int:
+        """Return how many processes are open on a version."""
+        return (await self.client.count_workflows(self.open_on(build_id))).count
+
+    async def move(self, source: str, to: str, *, workflows: Sequence[type] = WORKFLOWS) -> Moved:
+        """Pin the open processes of a version to another one.
+
+        Args:
+            source: the version that they are on.
+            to: the other version.
+            workflows: its code. A process that would deviate on it stays.
+
+        Raises:
+            CommandFailed: there is no such version, or no worker of the other one polls.
+        """
+        await self.status(source)
+        await self.status(to)
+        if not await self._is_polled(to):
+            refused("NoWorkers", f"no worker of {to} polls: start one first")
+        query = self.open_on(source)
+        found = [process async for process in self.client.list_workflows(query)]
+        replayed = await replay_all(self.client, query, workflows=workflows)
+        stay = {deviation.run_id for deviation in replayed.deviations}
+        moved = [
+            process.id
+            for process in found
+            if process.run_id not in stay and await self._pin(process.id, process.run_id, to)
+        ]
+        return Moved(moved=moved, deviations=replayed.deviations)
+
+    def open_on(self, build_id: str) -> str:
+        """Return the query for the open processes of a version."""
+        version = f"TemporalWorkerDeploymentVersion = '{self.name}:{build_id}'"
+        return f"{version} AND ExecutionStatus = 'Running'"
+
+    async def _is_polled(self, build_id: str) -> bool:
+        """Return whether a worker polled within the last five minutes."""
+        answer = await self.client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=self.client.namespace,
+                task_queue=TaskQueue(name=self.task_queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            )
+        )
+        versions = [poller.deployment_options for poller in answer.pollers]
+        return (self.name, build_id) in [
+            (version.deployment_name, version.build_id) for version in versions
+        ]
+
+    async def _pin(self, workflow_id: str, run_id: str, to: str) -> bool:
+        """Pin a process to a version; False if it has ended meanwhile."""
+        target = WorkerDeploymentVersion(deployment_name=self.name, build_id=to)
+        override = VersioningOverride(
+            one_time=VersioningOverride.OneTimeOverride(target_deployment_version=target)
+        )
+        request = UpdateWorkflowExecutionOptionsRequest(
+            namespace=self.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+            workflow_execution_options=WorkflowExecutionOptions(versioning_override=override),
+            update_mask=FieldMask(paths=["versioning_override"]),
+        )
+        try:
+            await self.client.workflow_service.update_workflow_execution_options(request)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
 
 
 async def _deployment(name: str | None) -> Deployment:
@@ -135,12 +201,5 @@ async def _deployment(name: str | None) -> Deployment:
     given = {"worker_build_id": "any"} | ({"deployment_name": name} if name else {})
     checked = WorkerVersion.model_validate(given).deployment_name
     if not checked:
-        answers.bad_input("--deployment", NEEDS_NAME)
+        bad_input("--deployment", "give one with --deployment, or set TEMPORAL_DEPLOYMENT_NAME")
     return Deployment(await connect_temporal(settings), settings.task_queue, checked)
-
-
-def _is_empty(version: Version) -> bool:
-    """`drained` is the server's word: it waits until its lists can be trusted."""
-    if version.status in ("created", "inactive"):  # it never was current
-        return version.open == 0
-    return version.status == "drained"

@@ -1,14 +1,14 @@
-"""What people type, checked at the door: each mistake names its field and what is allowed."""
+"""What people type, checked: each mistake names its field and what is allowed."""
 
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
+import typer
 from pydantic import TypeAdapter, ValidationError
 
 from entrypoints.cli import answers
-from entrypoints.devstack.examples import concerts_in
 from ticketing.booking.events import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import AMOUNT_MINOR_MAX
@@ -18,6 +18,8 @@ from ticketing.seats import Seat
 STATUSES = get_args(BookingStatus)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"(?P<number>[1-9]\d{0,3})(?P<unit>[smhd])")
+
+Since = Annotated[str, typer.Option(metavar="DURATION", help="As 90s, 30m, 12h or 7d.")]
 
 
 def booking_id(text: str, field: str = "BOOKING") -> BookingId:
@@ -72,7 +74,7 @@ def duration(text: str, field: str) -> timedelta:
 
 def concerts(file: Path) -> tuple[Concert, ...]:
     try:
-        return concerts_in(file)
+        return TypeAdapter(tuple[Concert, ...]).validate_json(file.read_bytes())
     except OSError as error:
         answers.bad_input("FILE", f"{file} cannot be read: {error.strerror}")
     except ValidationError as error:

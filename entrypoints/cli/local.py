@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from entrypoints.cli.answers import INTERRUPTED, asynchronous
+from entrypoints.cli.answers import asynchronous
 from entrypoints.demo.chapters import tell
 from entrypoints.devstack.children import Home, claim
 from entrypoints.devstack.examples import put_examples_on_sale
+from entrypoints.devstack.interrupts import interruptible
 from entrypoints.devstack.stack import Ports, Stack, stack
 from entrypoints.drill import rollout as drill
-from entrypoints.interrupts import interruptible
+from entrypoints.errors import INTERRUPTED
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
 
@@ -21,7 +22,7 @@ PORTS = Ports(
     postgres=54329,
     temporal=7233,
     ui=8233,
-    http=8410,
+    webhooks=8410,
     provider=8400,
     smtp=8525,
     mail=8526,
@@ -31,7 +32,7 @@ PORTS = Ports(
     codec=8081,
 )
 
-Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed")]
+Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed.")]
 
 app = typer.Typer()
 
@@ -39,10 +40,10 @@ app = typer.Typer()
 @app.command()
 @asynchronous
 async def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="leave the stack up at the end")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
     process: Process = None,
 ) -> None:
-    """The whole story on a stack of its own, then exit."""
+    """Tell the whole story on a stack of its own, then exit."""
     settings = _settings_of(process)
     with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
         async with claim(Path(where)) as home:
@@ -54,9 +55,9 @@ async def demo(
 @app.command("deploy-drill")
 @asynchronous
 async def deploy_drill(
-    bookings: Annotated[int, typer.Option(min=20, max=500, help="in flight on version 1")] = 100,
+    bookings: Annotated[int, typer.Option(min=20, max=500, help="In flight on version 1.")] = 100,
 ) -> None:
-    """Roll versions out and back with bookings in flight. On a stack of its own."""
+    """Roll versions of the workers out and back while bookings are in flight."""
     with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
         async with claim(Path(where)) as home:
             finished = await interruptible(drill.tell(home, size=bookings), home, _say)
@@ -67,27 +68,29 @@ async def deploy_drill(
 @app.command()
 @asynchronous
 async def up(
-    data_dir: Annotated[Path, typer.Option(help="kept between runs")] = Path(".data"),
+    data_dir: Annotated[Path, typer.Option(help="Kept between runs.")] = Path(".data"),
     temporal_port: int = PORTS.temporal,
     ui_port: int = PORTS.ui,
     postgres_port: int = PORTS.postgres,
-    http_port: Annotated[int, typer.Option(help="of notices to us")] = PORTS.http,
+    webhooks_port: int = PORTS.webhooks,
     provider_port: int = PORTS.provider,
     smtp_port: int = PORTS.smtp,
-    mail_port: Annotated[int, typer.Option(help="shows the mail that was sent")] = PORTS.mail,
-    codec_port: Annotated[int, typer.Option(help="decodes for the Web UI")] = PORTS.codec,
+    mail_port: Annotated[int, typer.Option(help="Shows the mail that was sent.")] = PORTS.mail,
+    codec_port: Annotated[int, typer.Option(help="Decodes for the Web UI.")] = PORTS.codec,
     worker_health_port: int = PORTS.worker_health,
-    worker_metrics_port: Annotated[int, typer.Option(help="Temporal's")] = PORTS.worker_metrics,
+    worker_metrics_port: Annotated[
+        int, typer.Option(help="Of Temporal's SDK.")
+    ] = PORTS.worker_metrics,
     consumers_health_port: int = PORTS.consumers_health,
     process: Process = None,
 ) -> None:
-    """Run the whole system until Ctrl-C. Postgres, Temporal, Web UI and all our processes."""
+    """Run Postgres, Temporal, its Web UI and all our processes until Ctrl-C."""
     settings = _settings_of(process)
     ports = Ports(
         postgres=postgres_port,
         temporal=temporal_port,
         ui=ui_port,
-        http=http_port,
+        webhooks=webhooks_port,
         provider=provider_port,
         smtp=smtp_port,
         mail=mail_port,
@@ -111,7 +114,7 @@ async def _up(home: Home, settings: Settings, ports: Ports) -> None:
         async with box_office(running.settings) as parts:
             await put_examples_on_sale(parts)
             concerts = await parts.reservations.concerts()
-        _say(f"On sale: {', '.join(each.concert_id for each in concerts)}")
+        _say(f"On sale: {', '.join(concert.concert_id for concert in concerts)}")
         _say_what_to_do(running, needs_exports=ports != PORTS or settings != Settings())
         await running.watch()
 
@@ -124,7 +127,7 @@ def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
         *(f"Metrics of {name}: {url}" for name, url in running.metrics_urls.items()),
         f"Logs: {running.home.directory}/*.log",
         "In another terminal:",
-        *(f"  {each}" for each in exports),
+        *(f"  {line}" for line in exports),
         "  .venv/bin/box-office place --concert concertA --client ann --seat 3-14 --id ann-1",
         "  .venv/bin/box-office pay ann-1",
         "  .venv/bin/box-office --help",

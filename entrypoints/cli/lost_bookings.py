@@ -1,15 +1,13 @@
-"""`box-office lost-bookings`: what Temporal knows of, and a restored log does not."""
+"""`box-office lost-bookings`: bookings that Temporal knows and a restored log does not."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import asynchronous
-from entrypoints.cli.operations import Json
+from entrypoints.cli.answers import Json, asynchronous
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal
 from entrypoints.wiring import BoxOffice, box_office
@@ -27,7 +25,7 @@ app = typer.Typer()
 
 
 class LostBooking(Value):
-    """What was asked for, and how far its process had come: `open`, or how it ended."""
+    """A request for a booking, and the status of its process: `open`, or how it ended."""
 
     request: PlaceBooking
     status: str
@@ -35,11 +33,8 @@ class LostBooking(Value):
 
 @app.command("lost-bookings")
 @asynchronous
-async def lost_bookings(
-    since: Annotated[str, typer.Option(metavar="DURATION", help="as 90s, 30m, 12h or 7d")],
-    as_json: Json = False,
-) -> None:
-    """Bookings that a restored log lost, as commands."""
+async def lost_bookings(since: inputs.Since, as_json: Json = False) -> None:
+    """Print `place` commands for bookings missing from a restored log."""
     begin = datetime.now(UTC) - inputs.duration(since, "--since")  # of a query
     settings = Settings()
     client = await connect_temporal(settings)
@@ -48,28 +43,28 @@ async def lost_bookings(
         f"AND ExecutionStatus IN ('Running', 'Completed') AND StartTime >= '{begin.isoformat()}'"
     )
     async with box_office(settings) as parts:
-        lost = [each async for each in _lost(client, parts, query)]
+        lost = [booking async for booking in _lost(client, parts, query)]
     text = "\n".join(map(_command, lost)) or "# nothing is lost"
     answers.show(lost, text, as_json=as_json)
 
 
 async def _lost(client: Client, parts: BoxOffice, query: str) -> AsyncIterator[LostBooking]:
-    """The oldest first: seats go to whoever was first."""
-    found = [each async for each in client.list_workflows(query)]
-    for each in sorted(found, key=lambda execution: execution.start_time):
-        booking_id = BookingId(each.id.removeprefix(booking_stream(BookingId(""))))
-        if await parts.store.read_stream(StreamId(each.id)):
+    """Yield the oldest request first: seats belong to whoever was first."""
+    found = [execution async for execution in client.list_workflows(query)]
+    for execution in sorted(found, key=lambda execution: execution.start_time):
+        booking_id = BookingId(execution.id.removeprefix(booking_stream(BookingId(""))))
+        if await parts.store.read_stream(StreamId(execution.id)):
             continue
         handle = booking_handle(client, booking_id)
-        status = "open" if each.status is RUNNING else (await handle.result()).status
+        status = "open" if execution.status is RUNNING else (await handle.result()).status
         if status not in HOLDS_NO_SEATS:
             yield LostBooking(request=await requested(client, handle), status=status)
 
 
 def _command(lost: LostBooking) -> str:
-    of = lost.request
-    seats = " ".join(f"--seat {each}" for each in of.seats)
+    request = lost.request
+    seats = " ".join(f"--seat {seat}" for seat in request.seats)
     return (
-        f"box-office place --concert={of.concert_id} --client={of.client_id} {seats} "
-        f"--id={of.booking_id}  # {lost.status}"
+        f"box-office place --concert={request.concert_id} --client={request.client_id} {seats} "
+        f"--id={request.booking_id}  # {lost.status}"
     )

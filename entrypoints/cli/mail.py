@@ -1,4 +1,4 @@
-"""`box-office mail`: what clients were told."""
+"""`box-office mail`: the mail that clients were sent, and the mail that could not be sent."""
 
 from textwrap import indent
 from typing import Annotated
@@ -8,8 +8,8 @@ import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import asynchronous
-from entrypoints.cli.operations import Json
+from entrypoints.cli.answers import Json, asynchronous
+from entrypoints.errors import UNREACHABLE
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
 
@@ -37,12 +37,12 @@ MAILS = TypeAdapter(list[Mail])
 @app.command()
 @asynchronous
 async def mail(
-    client_id: Annotated[str | None, typer.Option("--client")] = None,
-    booking_id: Annotated[str | None, typer.Option("--booking")] = None,
-    unsent: Annotated[bool, typer.Option("--unsent", help="What could not be sent.")] = False,
+    client_id: Annotated[str | None, typer.Option("--client", help="To this client.")] = None,
+    booking_id: Annotated[str | None, typer.Option("--booking", help="About this booking.")] = None,
+    unsent: Annotated[bool, typer.Option("--unsent", help="Mail that could not be sent.")] = False,
     as_json: Json = False,
 ) -> None:
-    """What clients were told by mail, the newest last."""
+    """Show the mail that clients were sent, the newest last."""
     if not unsent:
         mails = await _sent(Settings(), client_id, booking_id)
         answers.show(mails, "\n".join(map(str, mails)) or "no mail", as_json=as_json)
@@ -51,7 +51,7 @@ async def mail(
         answers.bad_input("--unsent", "lists everybody's, so neither --client nor --booking")
     async with box_office(Settings()) as parts:
         marks = await parts.notifier.unsent()
-    lines = [f"{each.marked_at:%Y-%m-%d %H:%M:%S} {each.kind:16} {each.about}" for each in marks]
+    lines = [f"{mark.marked_at:%Y-%m-%d %H:%M:%S} {mark.kind:16} {mark.about}" for mark in marks]
     answers.show(marks, "\n".join(lines) or "everything was sent", as_json=as_json)
 
 
@@ -68,9 +68,10 @@ async def _sent(settings: Settings, client_id: str | None, booking_id: str | Non
             return MAILS.validate_json(await response.read())
     except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
         raise answers.CommandFailed(
-            answers.UNREACHABLE,
+            UNREACHABLE,
             "Unreachable",
             f"The sandbox's mail server ({url}) is unreachable: {error}. Start it with "
             "`box-office up`; `box-office mail --unsent` lists what could not be sent.",
-            {"server": "mail", "address": url},
+            server="mail",
+            address=url,
         ) from error

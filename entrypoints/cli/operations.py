@@ -1,19 +1,17 @@
-"""The commands of `box-office` for those who run it."""
+"""The commands of `box-office` for operators."""
 
 from typing import Annotated
 
 import typer
 
-from entrypoints import consumers as consumers_program
-from entrypoints import worker as worker_program
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import asynchronous
+from entrypoints.cli.answers import Json, asynchronous
 from entrypoints.codec_server.app import serve_codec
-from entrypoints.devstack.children import LOOPBACK
+from entrypoints.consumers import members, run_consumers
+from entrypoints.errors import BAD_INPUT, InvariantsBroken
 from entrypoints.observability.telemetry import configure
-from entrypoints.processes import members, temporal_of
-from entrypoints.settings import Settings
-from entrypoints.temporal import connect_temporal
+from entrypoints.settings import LOOPBACK, Settings
+from entrypoints.temporal import connect_temporal, run_worker, temporal_of
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import (
     BoxOffice,
@@ -30,17 +28,19 @@ from ticketing.payment.commands import ReceivePayment
 from workflows.client import start_booking, start_payment
 from workflows.encryption import key_ring
 
-app = typer.Typer()
+LETTER = ("consumer", "stream", "slice", "position", "attempts", "error")  # what is shown of one
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-dead_letters = typer.Typer(no_args_is_help=True, help="Events that a consumer could not handle.")
+app = typer.Typer()
+dead_letters = typer.Typer(
+    no_args_is_help=True, help="List or retry events that a consumer could not handle."
+)
 app.add_typer(dead_letters, name="dead-letters")
 
 
 @app.command()
 @asynchronous
 async def migrate(as_json: Json = False) -> None:
-    """Bring the database's schemas forward."""
+    """Apply the migrations that the database does not have yet."""
     applied = await migrate_database(Settings())
     text = f"applied {', '.join(applied)}" if applied else "up to date"
     answers.show({"applied": applied}, text, as_json=as_json)
@@ -50,20 +50,20 @@ async def migrate(as_json: Json = False) -> None:
 @asynchronous
 async def worker() -> None:
     """Run a Temporal worker until SIGTERM or Ctrl-C."""
-    await worker_program.main()
+    await run_worker()
 
 
 @app.command()
 @asynchronous
 async def consumers() -> None:
     """Run the consumers of the log until SIGTERM or Ctrl-C."""
-    await consumers_program.main()
+    await run_consumers()
 
 
 @app.command()
 @asynchronous
 async def webhooks(host: str = LOOPBACK, port: int = 8410) -> None:
-    """Receive the payment provider's notices by HTTP. Until SIGTERM or Ctrl-C."""
+    """Receive the payment provider's webhooks until SIGTERM or Ctrl-C."""
     configure("box-office-webhooks")
     await serve(Settings(), host=host, port=port)
 
@@ -71,7 +71,7 @@ async def webhooks(host: str = LOOPBACK, port: int = 8410) -> None:
 @app.command("codec-server")
 @asynchronous
 async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
-    """Decode payloads for the Web UI and `temporal`. Until SIGTERM or Ctrl-C."""
+    """Decode payloads for the Web UI and `temporal` until SIGTERM or Ctrl-C."""
     configure("box-office-codec-server")
     await serve_codec(Settings(), host=host, port=port)
 
@@ -80,7 +80,7 @@ async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
 def client_filter(
     client: Annotated[str, typer.Argument(metavar="CLIENT")], as_json: Json = False
 ) -> None:
-    """The Web UI's filter for a client's bookings. With encryption it knows only pseudonyms."""
+    """Print the Web UI's filter for a client, whom it knows by pseudonyms with encryption."""
     names = key_ring(Settings().payload_keys).pseudonyms(inputs.client_id(client, "CLIENT"))
     query = f"ClientId IN ({', '.join(map(repr, names))})"
     answers.show({"query": query}, query, as_json=as_json)
@@ -89,20 +89,18 @@ def client_filter(
 @app.command()
 @asynchronous
 async def verify(as_json: Json = False) -> None:
-    """Check the invariants over the whole database. Exit code 6 with findings."""
+    """Check the invariants over the whole database; findings make the exit code 6."""
     async with box_office(Settings()) as parts:
         findings = await verify_all(parts)
     if findings:
-        raise answers.CommandFailed(
-            answers.FINDINGS, "Findings", "\n".join(findings), {"findings": findings}
-        )
+        raise InvariantsBroken(findings)
     answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)
 
 
 @app.command("rebuild-views")
 @asynchronous
 async def rebuild(as_json: Json = False) -> None:
-    """Empty the views and fold the log again. In the foreground."""
+    """Empty the views and build them again from the log."""
     async with box_office(Settings()) as parts:
         events = await rebuild_views(parts)
     answers.show({"events": events}, f"rebuilt from {events} events", as_json=as_json)
@@ -111,19 +109,14 @@ async def rebuild(as_json: Json = False) -> None:
 @app.command("restart-processes")
 @asynchronous
 async def restart_processes(as_json: Json = False) -> None:
-    """Start a process for whatever has not ended.
+    """Start workflows for all unfinished bookings and payments.
 
-    For each booking and payment; running ones stay. Also for money that the provider took and did
-    not tell us of.
+    Captures whose webhook never arrived are included. Workflows that run are left alone.
     """
     settings = Settings()
     if settings.process == "choreographed":  # two drivers of one deployment would be too many
-        raise answers.CommandFailed(
-            answers.BAD_INPUT,
-            "NoProcesses",
-            "The choreography has no processes: its consumers and sweeps find what is open.",
-            {},
-        )
+        message = "The choreography has no processes: its consumers and sweeps find what is open."
+        raise answers.CommandFailed(BAD_INPUT, "NoProcesses", message)
     client = await connect_temporal(settings)
     bookings: list[str] = []
     payments: list[str] = []
@@ -140,7 +133,7 @@ async def restart_processes(as_json: Json = False) -> None:
 
 
 async def _untold(parts: BoxOffice) -> list[ReceivePayment]:
-    """Not worth failing for: the next run looks again."""
+    """Return captures without a webhook; none if the provider does not answer."""
     try:
         return await untold_payments(parts)
     except TransientError as error:
@@ -151,12 +144,13 @@ async def _untold(parts: BoxOffice) -> list[ReceivePayment]:
 @app.command()
 @asynchronous
 async def lag(as_json: Json = False) -> None:
-    """How far each consumer is behind the log."""
+    """Show how many events each consumer is behind the log."""
     async with box_office(Settings()) as parts:
         checkpoints = await parts.checkpoints.lag()
     behind: dict[str, int] = {}
-    for each in checkpoints:
-        behind[each.consumer] = behind.get(each.consumer, 0) + each.head - each.position
+    for checkpoint in checkpoints:
+        events = checkpoint.head - checkpoint.position
+        behind[checkpoint.consumer] = behind.get(checkpoint.consumer, 0) + events
     text = "\n".join(
         f"{name:28} {answers.counted(events, 'event')} behind" for name, events in behind.items()
     )
@@ -166,21 +160,11 @@ async def lag(as_json: Json = False) -> None:
 @dead_letters.command("list")
 @asynchronous
 async def list_dead_letters(as_json: Json = False) -> None:
-    """Every event that is parked: who could not handle it, and why."""
+    """List the parked events, each with the consumer that could not handle it and the reason."""
     async with box_office(Settings()) as parts:
         letters = await parts.checkpoints.dead_letters()
-    rows = [
-        {
-            "consumer": each.consumer,
-            "stream": each.stream,
-            "slice": each.slice,
-            "position": each.position,
-            "attempts": each.attempts,
-            "error": each.error,
-        }
-        for each in letters
-    ]
-    lines = [f"{each.consumer:28} {each.stream:46} {each.error}" for each in letters]
+    rows = [{name: getattr(letter, name) for name in LETTER} for letter in letters]
+    lines = [f"{letter.consumer:28} {letter.stream:46} {letter.error}" for letter in letters]
     answers.show(rows, "\n".join(lines) or "nothing is parked", as_json=as_json)
 
 
@@ -191,7 +175,7 @@ async def retry_dead_letters(as_json: Json = False) -> None:
     settings = Settings()
     async with box_office(settings) as parts:
         consumers = members(settings, parts, await temporal_of(settings))
-        handled = sum([await each.retry_parked() for each in consumers])
+        handled = sum([await consumer.retry_parked() for consumer in consumers])
         left = len(await parts.checkpoints.dead_letters())
     text = f"{handled} handled, {left} still parked"
     answers.show({"handled": handled, "parked": left}, text, as_json=as_json)

@@ -22,7 +22,8 @@ async def views_caught_up(parts: BoxOffice) -> None:
     deadline = loop.time() + PATIENCE.total_seconds()
     while True:
         seen = {
-            (each.consumer, each.slice): each.position for each in await parts.checkpoints.lag()
+            (checkpoint.consumer, checkpoint.slice): checkpoint.position
+            for checkpoint in await parts.checkpoints.lag()
         }
         behind = sum(
             max(0, head - seen.get((name, slice), 0))

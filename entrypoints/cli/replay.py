@@ -1,42 +1,63 @@
-"""`box-office replay`: does the code to be deployed go on with the processes that there are?"""
+"""`box-office replay`: would the processes go on as they did on the code that is installed here?"""
 
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import cache
 
 import typer
+from temporalio.client import Client, WorkflowHistory
+from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.worker import Replayer
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import asynchronous
-from entrypoints.cli.operations import Json
-from entrypoints.cli.replays import Deviation, ran_since
-from entrypoints.cli.replays import replay as replay_processes
+from entrypoints.cli.answers import Json, asynchronous
+from entrypoints.errors import FINDINGS
 from entrypoints.settings import Settings
-from entrypoints.temporal import connect_temporal
+from entrypoints.temporal import WORKFLOWS, connect_temporal, workflow_runner
 from ticketing.value import Value
 
+OURS = f"WorkflowType IN ({', '.join(repr(workflow.__name__) for workflow in WORKFLOWS)})"
 TOLD_EVERY = 100  # processes; a second or two
 
 app = typer.Typer()
 
 
+class Deviation(Value):
+    """A process that would not go on as it did."""
+
+    workflow_id: str
+    run_id: str
+    reason: str
+
+
+class Replayed(Value):
+    """What became of a replay."""
+
+    replayed: int  # processes
+    deviations: list[Deviation]
+
+
 @app.command()
 @asynchronous
-async def replay(
-    since: Annotated[str, typer.Option(metavar="DURATION", help="as 90s, 30m, 12h or 7d")],
-    as_json: Json = False,
-) -> None:
-    """Replay what ran since then on the code installed here. Exit code 6 with findings."""
+async def replay(since: inputs.Since, as_json: Json = False) -> None:
+    """Replay processes on the code that is installed here.
+
+    Every process is replayed that was open at some time since then. Exit code 6 names those that
+    would fail.
+    """
     begin = datetime.now(UTC) - inputs.duration(since, "--since")  # of a query
     settings = Settings()
     client = await connect_temporal(settings)
-    query = ran_since(begin, settings.task_queue)
+    recent = f"(ExecutionStatus = 'Running' OR CloseTime >= '{begin.isoformat()}')"
+    query = f"{OURS} AND TaskQueue = '{settings.task_queue}' AND {recent}"
     total = (await client.count_workflows(query)).count
 
     def tell(done: int) -> None:
         if done % TOLD_EVERY == 0:
             typer.echo(f"replayed {done} of {total}", err=True)
 
-    replayed = await replay_processes(client, query, tell=tell)
+    replayed = await replay_all(client, query, tell=tell)
     found = replayed.deviations
     fail_on(
         found,
@@ -48,13 +69,63 @@ async def replay(
 
 
 def fail_on(deviations: list[Deviation], *, summary: str, answer: Value) -> None:
-    """Exit code 6, unless there are none.
+    """End the command with exit code 6 if a process would fail.
 
     Raises:
         CommandFailed: with the processes that would fail, and why.
     """
     if deviations:
-        lines = [f"{each.workflow_id} would fail: {each.reason}" for each in deviations]
-        raise answers.CommandFailed(
-            answers.FINDINGS, "Findings", "\n".join((*lines, summary)), answers.plain(answer)
-        )
+        lines = [f"{process.workflow_id} would fail: {process.reason}" for process in deviations]
+        message = "\n".join((*lines, summary))
+        raise answers.CommandFailed(FINDINGS, "Findings", message, **answers.plain(answer))
+
+
+async def replay_all(
+    client: Client,
+    query: str,
+    *,
+    workflows: Sequence[type] = WORKFLOWS,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Replayed:
+    """Replay every process that the query finds; nothing is changed on the server.
+
+    Args:
+        client: of the namespace.
+        query: of Temporal's visibility.
+        workflows: the code to replay with.
+        tell: is given the number of processes that have been replayed.
+    """
+    replayer = Replayer(
+        workflows=workflows,
+        workflow_runner=workflow_runner(),
+        data_converter=client.data_converter,
+        runtime=_quiet(),
+    )
+    found: list[Deviation] = []
+    replayed = 0
+    histories: AsyncIterator[WorkflowHistory] = client.list_workflows(query).map_histories()
+    async with replayer.workflow_replay_iterator(histories) as results:
+        async for result in results:
+            replayed += 1
+            tell(replayed)
+            if result.replay_failure:
+                found.append(
+                    Deviation(
+                        workflow_id=result.history.workflow_id,
+                        run_id=result.history.run_id,
+                        reason=_reason(result.replay_failure),
+                    )
+                )
+    return Replayed(replayed=replayed, deviations=found)
+
+
+def _reason(failure: Exception) -> str:
+    """Return the sentence in the SDK's failure, which has all fields of a protocol message."""
+    sentence = re.search(r'message: "(.*?)", source: ', str(failure))
+    return sentence[1] if sentence else str(failure)
+
+
+@cache
+def _quiet() -> Runtime:
+    """Return a runtime without a log, which would repeat each deviation in the SDK's words."""
+    return Runtime(telemetry=TelemetryConfig(logging=None))

@@ -16,7 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
-from entrypoints.cli.answers import bad_input
+from entrypoints.errors import BadSetting
 from entrypoints.http.bodies import read
 from entrypoints.http.server import serving
 from entrypoints.interrupts import draining
@@ -30,20 +30,24 @@ Step = Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
 
 
 def app(settings: Settings) -> FastAPI:
-    """The application.
+    """Return the application.
 
     Raises:
-        CommandFailed: there is no key, or no page that may ask.
+        BadSetting: there is no key, or no page that may ask.
     """
     if not settings.payload_keys:
-        bad_input("BOX_OFFICE_PAYLOAD_KEYS", "the keys to decode with, as id:base64,id:base64")
+        raise BadSetting(
+            "BOX_OFFICE_PAYLOAD_KEYS", "the keys to decode with, as id:base64,id:base64"
+        )
     if not settings.codec_origins:
-        bad_input("BOX_OFFICE_CODEC_ORIGINS", "where the Web UI is, as http://localhost:8233")
+        raise BadSetting(
+            "BOX_OFFICE_CODEC_ORIGINS", "where the Web UI is, as http://localhost:8233"
+        )
     # What was written before there was a key is shown, too: nothing is decided upon it here.
     codec = EncryptionCodec(replace(key_ring(settings.payload_keys), plaintext=True))
 
     async def decoded(payloads: Sequence[Payload]) -> list[Payload]:
-        return [codec.opened(each) for each in payloads]
+        return [codec.opened(payload) for payload in payloads]
 
     application = FastAPI(openapi_url=None)
     application.add_middleware(
@@ -59,7 +63,7 @@ def app(settings: Settings) -> FastAPI:
 
 
 async def serve_codec(settings: Settings, *, host: str, port: int) -> None:
-    """Encodes at `/encode` and decodes at `/decode` until SIGTERM or Ctrl-C."""
+    """Encode at `/encode` and decode at `/decode` until SIGTERM or Ctrl-C."""
     application = app(settings)  # first: a missing key is bad input, and no failure to log
     async with draining() as drain, serving(application, host=host, port=port):
         await drain.wait()

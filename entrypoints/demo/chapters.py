@@ -210,7 +210,8 @@ async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
     """Tell the whole story of the process that the settings name, on a stack in a fresh home.
 
     Raises:
-        CommandFailed: something went otherwise than told, or the invariants do not hold.
+        NotAsTold: something else happened than the story tells.
+        InvariantsBroken: the verification has findings.
     """
     begun = asyncio.get_running_loop().time()
     show(f"Starting a stack of its own, {settings.process}:")

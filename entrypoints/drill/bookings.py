@@ -9,8 +9,8 @@ from typing import TypeVar
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
-from entrypoints.cli.answers import DEFECT, CommandFailed
 from entrypoints.demo.story import check
+from entrypoints.errors import NotAsTold
 from entrypoints.wiring import BoxOffice
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingStatus
@@ -145,12 +145,12 @@ async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
     """Asks until there is an answer.
 
     Raises:
-        CommandFailed: there is none within the drill's patience.
+        NotAsTold: there is none within the drill's patience.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE.total_seconds()
     while (answer := await ask()) is None:
         if loop.time() > deadline:
-            raise CommandFailed(DEFECT, "NotAsTold", f"{what}: not within {PATIENCE}", {})
+            raise NotAsTold(f"{what}: not within {PATIENCE}")
         await asyncio.sleep(POLL_SECONDS)
     return answer

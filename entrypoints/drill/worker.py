@@ -2,9 +2,9 @@
 
 import asyncio
 
-from entrypoints import worker
 from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import WorkerVersion
+from entrypoints.temporal import run_worker
 
 if __name__ == "__main__":
-    asyncio.run(worker.main(VERSIONS[WorkerVersion().worker_build_id]))
+    asyncio.run(run_worker(VERSIONS[WorkerVersion().worker_build_id]))

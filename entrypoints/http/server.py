@@ -1,4 +1,4 @@
-"""Serves an application for the length of a block; requests in flight may finish."""
+"""An HTTP server for the length of a block; requests in flight may finish."""
 
 import asyncio
 import socket
@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from entrypoints.cli.answers import BAD_INPUT, CommandFailed
-from entrypoints.temporal import SHUTDOWN
+from entrypoints.errors import BadAddress
+from entrypoints.interrupts import SHUTDOWN
 
 
 class Server(uvicorn.Server):
@@ -34,10 +34,10 @@ class Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(application: FastAPI, *, host: str, port: int) -> AsyncIterator[int]:
-    """The port it is served at: a free one for 0.
+    """Serve the application and yield its port: a free one for 0.
 
     Raises:
-        CommandFailed: nobody can listen there.
+        BadAddress: nobody can listen there.
     """
     with _listening(host, port) as listening:
         server = Server(application)
@@ -60,6 +60,5 @@ def _listening(host: str, port: int) -> socket.socket:
         listening.bind(address)
         listening.listen()
     except OSError as error:
-        message = f"nobody can listen at {host}:{port}: {error.strerror}"
-        raise CommandFailed(BAD_INPUT, "BadAddress", message, {}) from error
+        raise BadAddress(f"{host}:{port}", error.strerror) from error
     return listening

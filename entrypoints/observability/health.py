@@ -92,7 +92,7 @@ async def health(settings: Settings, router: APIRouter) -> AsyncIterator[None]:
     """Serves the routes at `BOX_OFFICE_HEALTH_ADDRESS`, if there is one.
 
     Raises:
-        CommandFailed: nobody can listen there.
+        BadAddress: nobody can listen there.
     """
     if not settings.health_address:
         yield

@@ -23,7 +23,7 @@ from temporalio.runtime import (
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 from temporalio.worker import Interceptor as WorkerInterceptor
 
-from entrypoints.devstack.children import StackError
+from entrypoints.errors import BadSetting
 from entrypoints.settings import PREFIX, traces_are_exported
 
 Line = MutableMapping[str, Any]  # of the log, while it is made
@@ -87,7 +87,7 @@ def temporal_runtime(metrics_address: str | None) -> Runtime:
     """What Temporal's SDK runs in: its log lines become ours, its metrics are at the address.
 
     Raises:
-        StackError: nobody can listen there, or it has a name in the place of an IP address.
+        BadSetting: nobody can listen there, or it has a name in the place of an IP address.
     """
     core = LogForwardingConfig(
         logging.getLogger("temporalio.core"),
@@ -106,7 +106,9 @@ def temporal_runtime(metrics_address: str | None) -> Runtime:
     try:
         return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics or None))
     except ValueError as error:
-        raise StackError(f"{PREFIX}METRICS_ADDRESS={metrics_address}: {error}") from error
+        raise BadSetting(
+            f"{PREFIX}METRICS_ADDRESS", f"{metrics_address} cannot be used: {error}"
+        ) from error
 
 
 def temporal_interceptors() -> Sequence[Interceptor]:

@@ -1,11 +1,11 @@
-"""What answers by HTTP."""
+"""The program that receives the payment provider's webhooks."""
 
 import asyncio
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from entrypoints.cli.answers import bad_input
+from entrypoints.errors import BadSetting
 from entrypoints.http.server import serving
 from entrypoints.interrupts import draining
 from entrypoints.observability.health import Readiness, needs_of, routes
@@ -17,14 +17,14 @@ SECRET_BYTES_MIN = 16  # fewer can be guessed from one signed notice
 
 
 def app(settings: Settings, parts: BoxOffice, drain: asyncio.Event) -> FastAPI:
-    """The application; its caller holds the parts open while it serves, and says when it drains.
+    """Return the application; its caller keeps the parts open and sets `drain` as it ends.
 
     Raises:
-        CommandFailed: a secret is missing or short, so anybody could be the provider.
+        BadSetting: a secret is missing or short, so anybody could be the provider.
     """
-    secrets = [each.get_secret_value().encode() for each in settings.webhook_secrets]
+    secrets = [secret.get_secret_value().encode() for secret in settings.webhook_secrets]
     if not secrets or min(map(len, secrets)) < SECRET_BYTES_MIN:
-        bad_input(
+        raise BadSetting(
             "BOX_OFFICE_WEBHOOK_SECRETS",
             f"secrets shared with the provider, each of {SECRET_BYTES_MIN} bytes or more",
         )
@@ -35,7 +35,7 @@ def app(settings: Settings, parts: BoxOffice, drain: asyncio.Event) -> FastAPI:
 
 
 async def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Receives the provider's notices at `/webhooks/payments` until SIGTERM or Ctrl-C."""
+    """Receive the provider's notices at `/webhooks/payments` until SIGTERM or Ctrl-C."""
     async with (
         draining() as drain,
         box_office(settings) as parts,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from playwright.async_api import FloatRect, Locator, Page, expect
 
-from entrypoints.cli.answers import INTERRUPTED
 from entrypoints.demo.story import Story, request_of
 from entrypoints.devstack.children import Home, claim
 from entrypoints.devstack.examples import CONCERT, QUICK, put_examples_on_sale
+from entrypoints.devstack.interrupts import interruptible
 from entrypoints.devstack.stack import Ports, stack
-from entrypoints.interrupts import interruptible
+from entrypoints.errors import INTERRUPTED
 from entrypoints.settings import Settings
 from entrypoints.wiring import ROOT, box_office
 from tests.browser.web_ui import CHROMIUM, NO_CHROMIUM, WebUI, browser_page

@@ -54,6 +54,6 @@ async def troupe(parts: BoxOffice, settings: Settings, tmp_path: Path) -> AsyncI
         parts.bookings, parts.payments, MemoryDoorbell(), patience=PATIENCE
     )
     async with claim(tmp_path / "crew") as home:
-        member = program(home, settings, "-m", "entrypoints.consumers")
+        member = program(home, settings, "-m", "entrypoints.cli", "consumers")
         async with crew_of(dict.fromkeys(MEMBERS, member)) as crew:
             yield Troupe(parts, crew, Clients(process, parts.provider, parts.bookings))

@@ -11,9 +11,9 @@ import pytest
 from pydantic import HttpUrl
 from temporalio.client import Client
 
-from entrypoints.devstack.children import LOOPBACK, Child, Home, child, claim, free_port
+from entrypoints.devstack.children import Child, Home, child, claim, free_port
 from entrypoints.devstack.servers import listens, temporal_server, until_ready
-from entrypoints.settings import Settings
+from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.wiring import ROOT, BoxOffice
 from tests.chaos.arena import PATIENCE, START, Attack, report, survive, until
 from tests.chaos.clients import Clients
@@ -56,7 +56,7 @@ async def crew(settings: Settings, temporal_port: int, tmp_path: Path) -> AsyncI
             "provider": _provider(home, settings, tmp_path / "ledger"),
             "worker-1": worker,
             "worker-2": worker,
-            "consumers": program(home, settings, "-m", "entrypoints.consumers", **temporal),
+            "consumers": program(home, settings, "-m", "entrypoints.cli", "consumers", **temporal),
         }
         async with crew_of(starts) as crew:
             yield crew

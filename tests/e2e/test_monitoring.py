@@ -20,8 +20,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 
-from entrypoints.devstack.children import LOOPBACK, child, claim, free_port
+from entrypoints.devstack.children import child, claim, free_port
 from entrypoints.devstack.servers import listens, until_ready
+from entrypoints.settings import LOOPBACK
 from tests.support.monitoring import (
     ALERTS,
     ALERTS_FILE,

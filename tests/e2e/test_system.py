@@ -11,9 +11,10 @@ import pytest
 from pydantic import PostgresDsn, SecretStr
 
 from entrypoints.devstack import stack as system
-from entrypoints.devstack.children import StackError, child, claim
+from entrypoints.devstack.children import child, claim
+from entrypoints.devstack.interrupts import interruptible
 from entrypoints.devstack.stack import Ports, Program, Stack, environment_of, stack
-from entrypoints.interrupts import interruptible
+from entrypoints.errors import StackError
 from entrypoints.settings import Settings
 from tests.support import shell
 

@@ -13,7 +13,8 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
-from entrypoints.devstack.children import LOOPBACK, claim, free_port
+from entrypoints.devstack.children import claim, free_port
+from entrypoints.settings import LOOPBACK
 from entrypoints.temporal import worker
 from entrypoints.wiring import open_payments
 from tests.process.conftest import CONCERT, PRICE, Stage, place

@@ -12,10 +12,9 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper
 
 from entrypoints.choreographed import Choreography
-from entrypoints.processes import choreographed
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import BoxOffice, box_office, consumer, consumers
+from entrypoints.wiring import BoxOffice, booking_process, box_office, consumer, consumers
 from eventstore.slices import StreamId
 from tests.support.clock import Clock
 from tests.support.gates import Gate, GatedReservations
@@ -257,7 +256,7 @@ async def _choreographed(
             group.create_task(consumer(parts, each).run()) for each in choreography.subscriptions()
         ]
         running.append(group.create_task(choreography.run_sweeps(SWEEP_EVERY)))
-        yield choreographed(settings, parts), passing
+        yield booking_process(settings, parts, None), passing
         for each in running:
             each.cancel()
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import aiohttp
 from pydantic import BaseModel, TypeAdapter
 
-from entrypoints.devstack.children import LOOPBACK, Child, child, claim, free_port
+from entrypoints.devstack.children import Child, child, claim, free_port
 from entrypoints.devstack.servers import until_ready
+from entrypoints.settings import LOOPBACK
 from tests.support.patience import SOON_SECONDS
 
 

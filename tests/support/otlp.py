@@ -11,7 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from entrypoints.devstack.children import LOOPBACK, free_port
+from entrypoints.devstack.children import free_port
+from entrypoints.settings import LOOPBACK
 from tests.support.patience import SOON_SECONDS
 
 

@@ -14,13 +14,14 @@ from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 
-from entrypoints.devstack.children import LOOPBACK, Child, Home, child, free_port
+from entrypoints.devstack.children import Child, Home, child, free_port
 from entrypoints.devstack.servers import listens, until_ready
+from entrypoints.settings import LOOPBACK
 from tests.support.patience import SOON_SECONDS
 
 ROOT = Path(__file__).parents[2]
 WORKER = (str(ROOT / "worker.py"),)
-CONSUMERS = ("-m", "entrypoints.consumers")
+CONSUMERS = ("-m", "entrypoints.cli", "consumers")
 LOOK_EVERY_SECONDS = 0.02
 Labels = frozenset[tuple[str, str]]
 

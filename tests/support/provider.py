@@ -9,8 +9,9 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from entrypoints.devstack.children import LOOPBACK, Child, Home, child, free_port
+from entrypoints.devstack.children import Child, Home, child, free_port
 from entrypoints.devstack.servers import listens, until_ready
+from entrypoints.settings import LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 SECRET = "only the provider and we know it"

@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from entrypoints.devstack.children import LOOPBACK, free_port
+from entrypoints.devstack.children import free_port
+from entrypoints.settings import LOOPBACK
 from tests.support.patience import SOON_SECONDS
 
 

@@ -12,8 +12,7 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from entrypoints import temporal
-from entrypoints import worker as program
-from entrypoints.cli.answers import exit_code
+from entrypoints.errors import exit_code
 
 
 class Recorder(Interceptor):
@@ -34,5 +33,5 @@ class _Recorded(ActivityInboundInterceptor):
 if __name__ == "__main__":
     vars(temporal)["StepLog"] = Recorder  # in the place of the log's
     if len(sys.argv) > 3:
-        temporal.SHUTDOWN = timedelta(seconds=float(sys.argv[3]))
-    sys.exit(exit_code(lambda: asyncio.run(program.main()), as_json=False))
+        vars(temporal)["SHUTDOWN"] = timedelta(seconds=float(sys.argv[3]))
+    sys.exit(exit_code(lambda: asyncio.run(temporal.run_worker()), as_json=False))

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from entrypoints.devstack.children import LOOPBACK, free_port
-from entrypoints.settings import Settings
+from entrypoints.devstack.children import free_port
+from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
 from tests.process.conftest import PRICE

@@ -11,8 +11,8 @@ from google.protobuf.json_format import MessageToDict
 from pydantic import SecretStr
 from temporalio.api.common.v1 import Payload
 
-from entrypoints.cli.answers import CommandFailed
 from entrypoints.codec_server.app import BODY_BYTES_MAX, app
+from entrypoints.errors import BadSetting
 from entrypoints.settings import Settings
 from tests.integration.webhooks.provider import Door, serving
 from tests.unit.encryption.keys import NEW, OLD, codec
@@ -140,5 +140,5 @@ async def test_with_a_token_who_does_not_show_it_is_told_nothing() -> None:
 def test_it_does_not_start_without_keys_or_without_an_origin(
     settings: Settings, field: str
 ) -> None:
-    with pytest.raises(CommandFailed, match=field):
+    with pytest.raises(BadSetting, match=field):
         app(settings)

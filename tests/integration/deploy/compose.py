@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from entrypoints.interrupts import SHUTDOWN
 from entrypoints.settings import PREFIX, Settings
-from entrypoints.temporal import SHUTDOWN
 from entrypoints.wiring import POOL_MAX
 from tests.integration.deploy.images import STAGES, default_command, runs
 

@@ -18,8 +18,8 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import yaml
 from jsonschema import Draft202012Validator
 
+from entrypoints.interrupts import SHUTDOWN
 from entrypoints.settings import PREFIX, Settings
-from entrypoints.temporal import SHUTDOWN
 from tests.integration.deploy.images import ROOT, runs
 
 FOLDER = ROOT / "deploy" / "kubernetes"

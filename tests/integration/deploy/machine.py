@@ -12,8 +12,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from entrypoints.devstack.children import LOOPBACK, Child, Home, child, free_port
+from entrypoints.devstack.children import Child, Home, child, free_port
 from entrypoints.devstack.servers import until_ready
+from entrypoints.settings import LOOPBACK
 from tests.integration.deploy.compose import ROOT, Service
 
 OF_THE_IMAGE = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

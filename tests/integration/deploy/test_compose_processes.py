@@ -14,8 +14,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from entrypoints.devstack.children import LOOPBACK, Child, claim
+from entrypoints.devstack.children import Child, claim
 from entrypoints.devstack.servers import postgres, temporal_server
+from entrypoints.settings import LOOPBACK
 from tests.integration.deploy.compose import interpolated, is_job, load, ours
 from tests.integration.deploy.kubernetes import asked_paths
 from tests.integration.deploy.machine import Machine

@@ -13,15 +13,9 @@ import pytest
 from temporalio.client import Client
 
 from entrypoints.devstack import children
-from entrypoints.devstack.children import (
-    Child,
-    DirectoryIsInUse,
-    StackError,
-    child,
-    claim,
-    free_port,
-)
+from entrypoints.devstack.children import Child, DirectoryIsInUse, child, claim, free_port
 from entrypoints.devstack.servers import postgres, temporal_server
+from entrypoints.errors import StackError
 from tests.support.patience import SOON_SECONDS
 
 ROOT = Path(__file__).parents[3]

@@ -11,9 +11,8 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from entrypoints.codec_server.app import app
-from entrypoints.devstack.children import LOOPBACK
 from entrypoints.devstack.servers import TemporalServer
-from entrypoints.settings import Settings
+from entrypoints.settings import LOOPBACK, Settings
 from tests.integration.webhooks.provider import serving
 from tests.process.conftest import Stage, place
 from tests.unit.encryption.keys import NEW

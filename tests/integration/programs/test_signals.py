@@ -7,9 +7,10 @@ import sys
 import pytest
 from temporalio.client import Client
 
-from entrypoints.cli.answers import BAD_INPUT, DEFECT, UNREACHABLE
-from entrypoints.devstack.children import LOOPBACK, Home, child, free_port
+from entrypoints.devstack.children import Home, child, free_port
+from entrypoints.errors import BAD_INPUT, DEFECT, UNREACHABLE
 from entrypoints.interrupts import OUT_OF_TIME, SIGNALLED
+from entrypoints.settings import LOOPBACK
 from tests.process.conftest import place
 from tests.support.patience import SOON_SECONDS
 from tests.support.programs import CONSUMERS, WORKER, program, until_told
@@ -115,7 +116,11 @@ async def test_without_temporal_a_program_ends_and_says_so(
     ("setting", "code", "told"),
     [
         ("BOX_OFFICE_HEALTH_ADDRESS", BAD_INPUT, "nobody can listen at {}: Address already in use"),
-        ("BOX_OFFICE_METRICS_ADDRESS", UNREACHABLE, "BOX_OFFICE_METRICS_ADDRESS={}: Failed"),
+        (
+            "BOX_OFFICE_METRICS_ADDRESS",
+            BAD_INPUT,
+            "METRICS_ADDRESS: {} cannot be used: ",
+        ),
     ],
 )
 async def test_an_address_that_is_taken_is_told(

@@ -5,8 +5,8 @@ import sys
 import pytest
 from temporalio.client import Client
 
-from entrypoints.devstack.children import LOOPBACK, Home, child, free_port
-from entrypoints.settings import Settings
+from entrypoints.devstack.children import Home, child, free_port
+from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.wiring import box_office
 from tests.process.conftest import CONCERT, HOLD, PATIENCE, PRICE, concert, place
 from tests.support.otlp import Span, collecting

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from aiohttp import ClientSession, web
 
-from entrypoints.devstack.children import LOOPBACK, free_port
+from entrypoints.devstack.children import free_port
+from entrypoints.settings import LOOPBACK
 from tests.support.controls import BOOKING_ID, PAYMENT_ID, TOTAL
 from tests.support.provider import Provider
 from ticketing.errors import TransientError

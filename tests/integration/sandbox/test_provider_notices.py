@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from entrypoints.devstack.children import StackError, claim, free_port
+from entrypoints.devstack.children import claim, free_port
+from entrypoints.errors import StackError
 from sandbox.notices import pause_seconds
 from tests.support.patience import SOON_SECONDS
 from tests.support.provider import SECRET, Provider, running

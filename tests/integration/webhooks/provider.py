@@ -12,8 +12,8 @@ import aiohttp
 import asyncpg
 from fastapi import FastAPI
 
-from entrypoints.devstack.children import LOOPBACK
 from entrypoints.http import server
+from entrypoints.settings import LOOPBACK
 from entrypoints.webhooks.app import SECRET_BYTES_MIN
 from tests.support.patience import SOON_SECONDS
 

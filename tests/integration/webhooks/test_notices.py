@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments import PaymentAccepted, PaymentActivities
-from entrypoints.cli.answers import CommandFailed
+from entrypoints.errors import BadSetting
 from entrypoints.settings import Settings
 from entrypoints.webhooks.app import app
 from entrypoints.wiring import BoxOffice
@@ -168,6 +168,6 @@ async def test_nobody_listens_without_a_good_secret(
     parts: BoxOffice, monkeypatch: pytest.MonkeyPatch, secrets: str
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_WEBHOOK_SECRETS", secrets)
-    with pytest.raises(CommandFailed, match="BOX_OFFICE_WEBHOOK_SECRETS") as failed:
+    with pytest.raises(BadSetting, match="BOX_OFFICE_WEBHOOK_SECRETS") as failed:
         app(Settings(), parts, asyncio.Event())
     assert "short" not in str(failed.value)

@@ -10,8 +10,9 @@ import aiohttp
 import asyncpg
 import pytest
 
-from entrypoints.cli.answers import BAD_INPUT
-from entrypoints.devstack.children import LOOPBACK, free_port
+from entrypoints.devstack.children import free_port
+from entrypoints.errors import BAD_INPUT
+from entrypoints.settings import LOOPBACK
 from tests.integration.webhooks.provider import SECRET, Door, notice, stored
 from tests.support.patience import SOON_SECONDS
 

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from entrypoints.devstack.children import LOOPBACK
 from entrypoints.http import bodies
+from entrypoints.settings import LOOPBACK
 from entrypoints.webhooks import routes
 from entrypoints.webhooks.routes import BODY_BYTES_MAX
 from entrypoints.wiring import BoxOffice

@@ -1,0 +1,187 @@
+"""How a program ends when something went wrong: exit code, type, one sentence and data."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import asyncpg
+from pydantic import ValidationError
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.service import RPCError, RPCStatusCode
+
+from entrypoints.settings import PREFIX, TEMPORAL_PREFIX, Settings, WorkerVersion, temporal_address
+from ticketing.errors import TransientError
+from ticketing.process import NoAnswerError
+from workflows.encryption import UnknownKeyError
+
+OK, DEFECT, BAD_INPUT, REFUSED, NOT_FOUND, UNREACHABLE, FINDINGS = 0, 1, 2, 3, 4, 5, 6
+INTERRUPTED = 130  # as a shell says of Ctrl-C
+
+NOTHING_LOST = (
+    "Nothing was lost: `box-office show ID` tells what is stored, and the same command with the "
+    "same id is safe to repeat."
+)
+GONE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+NOT_MIGRATED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InvalidSchemaNameError,
+)
+POSTGRES_GONE = (
+    OSError,  # TimeoutError, too
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+
+class Failure(Exception):
+    """Ends a program with an exit code and one sentence; `data` is for `--json`."""
+
+    def __init__(self, code: int, type: str, message: str, **data: Any) -> None:
+        super().__init__(message)
+        self.code, self.type, self.message, self.data = code, type, message, data
+
+
+class BadSetting(Failure):
+    """A variable of the environment is missing or wrong."""
+
+    def __init__(self, variable: str, message: str) -> None:
+        super().__init__(BAD_INPUT, "BadInput", f"{variable}: {message}", field=variable)
+
+
+class BadAddress(Failure):
+    """Nobody can listen at an address."""
+
+    def __init__(self, address: str, why: str | None) -> None:
+        super().__init__(BAD_INPUT, "BadAddress", f"nobody can listen at {address}: {why}")
+
+
+class StackError(Failure):
+    """A part of the stack on this machine cannot start, or it ended by itself."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(UNREACHABLE, "StackError", message)
+
+
+class NotAsTold(Failure):
+    """The demo or the drill tells something that did not happen."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(DEFECT, "NotAsTold", message)
+
+
+class InvariantsBroken(Failure):
+    """The verification has findings."""
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__(FINDINGS, "Findings", "\n".join(findings), findings=list(findings))
+
+
+class TemporalUnreachable(TransientError):
+    """Nobody answers at Temporal's address."""
+
+
+def exit_code(program: Callable[[], object], *, as_json: bool, debug: bool = False) -> int:
+    """Run a program, print what went wrong if something did, and return its exit code."""
+    try:
+        program()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else OK
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        failed = failure(error)
+        if as_json:
+            document = {"type": failed.type, "message": failed.message, **failed.data}
+            print(json.dumps({"error": document}, indent=2))
+        else:
+            print(failed.message, file=sys.stderr)
+        return failed.code
+    return OK
+
+
+def is_defect(error: Exception) -> bool:
+    """Return whether nobody who runs us can mend the cause."""
+    return failure(error).code == DEFECT
+
+
+def failure(error: Exception) -> Failure:
+    """Return what a person is told of an error. No password or secret is in it."""
+    error = first_cause(error)
+    match error:
+        case Failure():
+            return error
+        case ValidationError():
+            return _invalid(error)
+        case UnknownKeyError():
+            return BadSetting(f"{PREFIX}PAYLOAD_KEYS", f"{error}. {NOTHING_LOST}")
+        case NoAnswerError():
+            message = f"{error}. It goes on by itself when a worker runs. {NOTHING_LOST}"
+            return Failure(UNREACHABLE, "NoAnswer", message)
+        case TemporalUnreachable():
+            return _unreachable("Temporal", str(error), "no answer")
+        case RPCError():
+            return _refused_by_temporal(error)
+        case TransientError():
+            return Failure(UNREACHABLE, "Unreachable", f"{error}. {NOTHING_LOST}")
+        case _ if isinstance(error, NOT_MIGRATED):
+            message = f"{_postgres()} does not have our schemas: run `box-office migrate`"
+            return Failure(UNREACHABLE, "NotMigrated", message)
+        case _ if isinstance(error, POSTGRES_GONE):
+            return _unreachable("Postgres", _postgres(), type(error).__name__)
+        case _:
+            return _defect(error)
+
+
+def first_cause(error: Exception) -> Exception:
+    """Return what ended a task group first, if a task group ended."""
+    return first_cause(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+def _unreachable(server: str, address: str, why: str) -> Failure:
+    return Failure(
+        UNREACHABLE,
+        "Unreachable",
+        f"{server} at {address} is unreachable ({why}). Start it with `box-office up`. "
+        f"{NOTHING_LOST}",
+        server=server,
+        address=address,
+    )
+
+
+def _refused_by_temporal(error: RPCError) -> Failure:
+    if error.status in GONE:
+        return _unreachable("Temporal", temporal_address(), error.status.name)
+    if any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details):
+        return BadSetting(f"{TEMPORAL_PREFIX}NAMESPACE", str(error))
+    return _defect(error)
+
+
+def _defect(error: Exception) -> Failure:
+    hint = "`--debug` shows where; the logs of `box-office up` are in its data directory"
+    message = f"{type(error).__name__}: {str(error).rstrip('.')}. This is a defect; {hint}"
+    return Failure(DEFECT, type(error).__name__, message)
+
+
+def _postgres() -> str:
+    host = Settings().database_url.hosts()[0]
+    return f"{host['host']}:{host['port'] or 5432}{Settings().database_url.path or ''}"
+
+
+def _invalid(error: ValidationError) -> Failure:
+    """Name the first thing that is wrong. What was given is left out: it may be a secret."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    prefix = {Settings.__name__: PREFIX, WorkerVersion.__name__: TEMPORAL_PREFIX}.get(error.title)
+    if prefix:
+        place = f"{prefix}{place.upper()}" if place else "settings"
+    return BadSetting(place, first["msg"].removeprefix("Value error, "))
