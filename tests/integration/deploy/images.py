@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ def stages(dockerfile: str) -> dict[str, Stage]:
 
 
 STAGES = stages((ROOT / "deploy" / "Dockerfile").read_text())
+DOCKERIGNORE = (ROOT / ".dockerignore").read_text()
 
 
 def is_ignored(path: str, dockerignore: str) -> bool:
@@ -57,6 +59,20 @@ def is_ignored(path: str, dockerignore: str) -> bool:
         if not line.startswith("#") and any(fnmatch(each, pattern) for each in above):
             ignored = not line.startswith("!")
     return ignored
+
+
+def copy(target: str, into: Path) -> None:
+    """Copies what the image has of this repository."""
+
+    def left_out(directory: str, names: list[str]) -> set[str]:
+        above = Path(directory).relative_to(ROOT)
+        return {name for name in names if is_ignored(str(above / name), DOCKERIGNORE)}
+
+    for source in STAGES[target].sources:
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, into / source, ignore=left_out)
+        else:
+            shutil.copy(ROOT / source, into)
 
 
 def locked(target: str) -> set[str]:
@@ -104,7 +120,8 @@ def runs(command: Sequence[str], target: str) -> bool:
     contents = STAGES[target].sources
     match command:
         case ["python", "-m", module, *_]:
-            return module.split(".")[0] in contents and find_spec(module) is not None
+            given = not is_ignored(module.replace(".", "/"), DOCKERIGNORE)
+            return given and module.split(".")[0] in contents and find_spec(module) is not None
         case ["python", script, *_]:
             return script in contents
         case ["box-office", name, *_]:

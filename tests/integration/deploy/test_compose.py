@@ -124,8 +124,8 @@ HEALTHY = {"condition": "service_healthy"}
             "worker: waits for the health of migrate, which nobody checks",
         ),
         (
-            _worker(depends_on={"http": JOB}),
-            "worker: waits for the end of http, which runs for ever",
+            _worker(depends_on={"webhooks": JOB}),
+            "worker: waits for the end of webhooks, which runs for ever",
         ),
         (_grafana(volumes=["./deploy/grafna:/x"]), "grafana: there is no volume ./deploy/grafna"),
         (

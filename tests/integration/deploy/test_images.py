@@ -1,12 +1,17 @@
 """deploy/Dockerfile, as far as it can be checked without an engine that builds it."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.integration.deploy.images import (
+    DOCKERIGNORE,
     ROOT,
     STAGES,
+    copy,
     default_command,
     imports,
     is_ignored,
@@ -18,7 +23,14 @@ from tests.integration.deploy.images import (
 )
 
 TARGETS = ("box-office", "sandbox")
-DOCKERIGNORE = (ROOT / ".dockerignore").read_text()
+PROGRAMS = (
+    "worker",
+    "starter",
+    "entrypoints.cli.app",
+    "entrypoints.consumers",
+    "entrypoints.webhooks.app",
+    "entrypoints.codec_server.app",
+)
 
 
 def test_whatever_is_copied_exists_and_is_given_to_the_build() -> None:
@@ -45,6 +57,43 @@ def test_an_import_that_only_developers_have_is_found() -> None:
     assert not is_provided(module, locked("box-office"))
     assert not is_provided("aiosmtpd", locked("box-office"))
     assert is_provided("aiosmtpd", locked("sandbox"))
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("image")
+    copy("box-office", directory)
+    return directory
+
+
+def python(*arguments: str, image: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=image, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_demo_the_drill_and_the_stack_of_developers_are_in_no_image(image: Path) -> None:
+    rooms = {room.name for room in (image / "entrypoints").iterdir()}
+    assert {"cli", "webhooks", "codec_server"} <= rooms
+    assert not rooms & {"demo", "drill", "devstack"}
+    assert not runs(["python", "-m", "entrypoints.demo.crashing"], "box-office")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_needs_nothing_that_the_image_lacks(program: str, image: Path) -> None:
+    code = f"import {program} as program; print(program.__file__)"
+    ran = python("-c", code, image=image)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(str(image)), "it was imported from somewhere else"
+
+
+def test_the_command_line_of_an_image_offers_no_command_for_developers(image: Path) -> None:
+    listed = python("-m", "entrypoints.cli", "--help", image=image).stdout
+    assert "  restart-processes " in listed
+    assert "  up " not in listed
+    refused = python("-m", "entrypoints.cli", "up", image=image)
+    assert refused.returncode == 2
+    assert refused.stderr == "`up` is for development, and not part of this installation.\n"
 
 
 @pytest.mark.parametrize("target", TARGETS)
