@@ -5,22 +5,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-from temporalio.client import Client
-
 from entrypoints.choreographed import Choreography
 from entrypoints.interrupts import draining
 from entrypoints.observability.health import Readiness, health, needs_of, routes
 from entrypoints.observability.telemetry import configure
+from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.temporal import temporal_of
-from entrypoints.wiring import (
-    BoxOffice,
-    ConsumerOfOurs,
-    box_office,
-    consumer,
-    consumers,
-    measure,
-)
+from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure
 
 FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead
 
@@ -38,28 +29,20 @@ async def run_consumers() -> None:
             await consume(settings, parts, members(settings, parts, client), drain)
 
 
-def members(settings: Settings, parts: BoxOffice, client: Client | None) -> list[ConsumerOfOurs]:
-    """Return one member of each consumer; the client is `temporal_of` the settings."""
-    if client is not None:
-        return consumers(client, settings, parts)
-    subscriptions = Choreography(settings, parts).subscriptions()
-    return [consumer(parts, subscription) for subscription in subscriptions]
-
-
 async def consume(
     settings: Settings,
     parts: BoxOffice,
-    members: Sequence[ConsumerOfOurs],
+    consumers: Sequence[ConsumerOfOurs],
     stopping: asyncio.Event,
 ) -> None:
-    """Run the members, and the sweeps of the choreography; events in hand are finished."""
+    """Run the consumers, and the sweeps of the choreography; events in hand are finished."""
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(member.run()) for member in members]
+        running = [group.create_task(consumer.run()) for consumer in consumers]
         sweeping = group.create_task(_sweep(settings, parts))
         await stopping.wait()
         sweeping.cancel()
-        for member in members:
-            member.stop()
+        for consumer in consumers:
+            consumer.stop()
         _, late = await asyncio.wait(running, timeout=FINISH_WITHIN.total_seconds())
         for task in late:
             task.cancel()

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     expiry_grace_seconds: float = Field(default=0, ge=0)
     late_payment: LatePayment = "reinstate"
     client_patience_seconds: float = Field(default=30, gt=0)
-    # Of the provider's notices, with commas between, oldest last; the receiver needs one.
+    # Of the provider's notices, with commas between, oldest last; `webhooks` needs one.
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     # id:base64 of AES keys, with commas between; the first encrypts. None: plaintext.
     payload_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()

@@ -55,11 +55,6 @@ async def connect_temporal(settings: Settings) -> Client:
         raise TemporalUnreachable(temporal_address()) from error
 
 
-async def temporal_of(settings: Settings) -> Client | None:
-    """Connect to Temporal; None in the choreography, which has none."""
-    return await connect_temporal(settings) if settings.process == "orchestrated" else None
-
-
 async def run_worker(workflows: Sequence[type] = WORKFLOWS) -> None:
     """Run a worker until SIGTERM or Ctrl-C; activities in flight may finish."""
     configure("box-office-worker")

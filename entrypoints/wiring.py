@@ -13,7 +13,6 @@ import asyncpg
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from choreography.client import ChoreographedBookingProcess
 from entrypoints.observability.metrics import Metrics
 from entrypoints.settings import Settings
 from eventstore.api import Bell, EventStore, StoredEvent
@@ -48,12 +47,11 @@ from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
 from ticketing.payment_provider.postgres import PostgresNoticeInbox
 from ticketing.payment_provider.sandbox import SandboxProvider
 from ticketing.policies import ProcessTerms
-from ticketing.process import BookingProcess, new_id
+from ticketing.process import new_id
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.verification import postgres as verification
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 from ticketing.views.postgres import PostgresBookingViews, PostgresPaymentViews
-from workflows.client import OrchestratedBookingProcess
 from workflows.process_starter import ProcessStarter
 
 ROOT = Path(__file__).parents[1]
@@ -133,16 +131,6 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
 
     Its own reset would be one more round trip after each statement.
     """
-
-
-def booking_process(settings: Settings, parts: BoxOffice, client: Client | None) -> BookingProcess:
-    """Return the client's side of the process: of the choreography without a client of Temporal."""
-    patience = settings.client_patience
-    if client is not None:
-        return OrchestratedBookingProcess(client, settings.task_queue, patience=patience)
-    return ChoreographedBookingProcess(
-        parts.bookings, parts.payments, parts.doorbell, patience=patience
-    )
 
 
 def projections(parts: BoxOffice) -> list[Subscription[asyncpg.Connection]]:

@@ -12,6 +12,7 @@ import asyncpg
 from entrypoints.devstack.children import Home, claim
 from entrypoints.devstack.servers import postgres, temporal_server, until_ready
 from entrypoints.devstack.stack import Ports, Stack, programs, stack
+from entrypoints.processes import booking_process
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
 from ticketing.process import BookingProcess
@@ -122,7 +123,8 @@ async def side(
     ):
         await parts.pool.execute(COUNT_STATEMENTS)
         consumers = BROKEN_CONSUMERS if broken == "checkpoint-first" else None
-        opened = Side(twin, running, parts, running.booking_process(parts), consumers)
+        process = booking_process(running.settings, parts, running.client)
+        opened = Side(twin, running, parts, process, consumers)
         if broken == "no-append-lock":
             await _remove_append_lock(parts.pool)
         if broken == "checkpoint-first":

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 from entrypoints.cli import answers, inputs
 from entrypoints.cli.answers import Json, asynchronous
 from entrypoints.cli.reads import views_caught_up
+from entrypoints.processes import booking_process, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.temporal import temporal_of
-from entrypoints.wiring import BoxOffice, booking_process, box_office
+from entrypoints.wiring import BoxOffice, box_office
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking

@@ -30,6 +30,10 @@ from entrypoints.temporal import WORKFLOWS, connect_temporal
 from ticketing.value import Value
 
 POLL_SECONDS = 1.0  # while a version drains, which takes as long as its bookings
+FIRST = {
+    "current": "make another version current",
+    "ramping": "end its ramp with `temporal worker deployment set-ramping-version --delete`",
+}
 STATUS_PREFIX = "WORKER_DEPLOYMENT_VERSION_STATUS_"
 
 app = typer.Typer()
@@ -61,9 +65,8 @@ async def drain(
     told = ""
     while True:
         status, count = await chosen.status(build), await chosen.open_processes(build)
-        if status in ("current", "ramping"):
-            message = f"{build} is {status}: first let `temporal worker deployment` set another one"
-            refused("StillGetsWork", message, status=status)
+        if status in FIRST:
+            refused("StillGetsWork", f"{build} is {status}: first {FIRST[status]}", status=status)
         # `drained` is the server's word: it waits until its lists can be trusted.
         if status == "drained" or (status in ("created", "inactive") and not count):
             break
@@ -122,7 +125,7 @@ class Deployment:
             for version in answer.worker_deployment_info.version_summaries
         }
         if build_id not in statuses:
-            not_found(f"version of {self.name}", build_id)
+            not_found("version", f"{self.name}:{build_id}")
         name = WorkerDeploymentVersionStatus.Name(statuses[build_id])
         return name.removeprefix(STATUS_PREFIX).lower()
 

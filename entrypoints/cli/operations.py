@@ -7,11 +7,12 @@ import typer
 from entrypoints.cli import answers, inputs
 from entrypoints.cli.answers import Json, asynchronous
 from entrypoints.codec_server.app import serve_codec
-from entrypoints.consumers import members, run_consumers
+from entrypoints.consumers import run_consumers
 from entrypoints.errors import BAD_INPUT, InvariantsBroken
 from entrypoints.observability.telemetry import configure
+from entrypoints.processes import members, temporal_of
 from entrypoints.settings import LOOPBACK, Settings
-from entrypoints.temporal import connect_temporal, run_worker, temporal_of
+from entrypoints.temporal import connect_temporal, run_worker
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import (
     BoxOffice,

@@ -10,7 +10,8 @@ import signal
 from dataclasses import replace
 from typing import Any, cast
 
-from entrypoints.consumers import consume, members
+from entrypoints.consumers import consume
+from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal, worker
 from entrypoints.wiring import box_office

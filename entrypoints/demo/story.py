@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from entrypoints.demo.narrator import console, say
 from entrypoints.devstack.stack import Stack
 from entrypoints.errors import InvariantsBroken, NotAsTold
+from entrypoints.processes import booking_process
 from entrypoints.wiring import BoxOffice, verify_all
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
@@ -28,7 +29,7 @@ class Story:
     def __init__(self, running: Stack, parts: BoxOffice) -> None:
         self.stack = running
         self.parts = parts
-        self.process = running.booking_process(parts)
+        self.process = booking_process(running.settings, parts, running.client)
 
     async def place(self, request: PlaceBooking, *, becomes: BookingStatus) -> PlaceAnswer:
         say(f"{request.client_id} books {_listed(request.seats)} of {request.concert_id} ...")

@@ -22,8 +22,7 @@ from entrypoints.devstack.children import Child, Home, child, free_port
 from entrypoints.devstack.servers import Postgres, listens, postgres, temporal_server, until_ready
 from entrypoints.errors import StackError
 from entrypoints.settings import LOOPBACK, PREFIX, Settings
-from entrypoints.wiring import BoxOffice, booking_process, migrate_database
-from ticketing.process import BookingProcess
+from entrypoints.wiring import migrate_database
 from workflows.encryption import data_converter
 
 Say = Callable[[str], None]
@@ -123,11 +122,6 @@ class Stack:
         names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
         values = self.environment
         return [f"export {name}={quote(values[name] or '')}" for name in names]
-
-    def booking_process(self, parts: BoxOffice) -> BookingProcess:
-        """Return the client's side of the process that runs here."""
-        client = self.client if self.settings.process == "orchestrated" else None
-        return booking_process(self.settings, parts, client)
 
     def run(self, name: str, program: Program) -> AbstractAsyncContextManager[Child]:
         """A process that finds this stack, for the length of a block."""

@@ -222,7 +222,7 @@ async def _version_3(drill: Drill, new: list[PlaceBooking]) -> None:
         ]
         await until(lambda: _both_kinds_fail(drill), "processes that fail on 3")
         show(await drill.temporal("workflow", "list", "--query", FAILING, "--limit", "3") or "")
-        await drill.route("set-ramping-version", "--build-id", "3", "--delete")
+        await drill.route("set-ramping-version", "--delete")
         say("-> [bold]rolled back: 3 gets nothing new[/bold]")
         say("Bookings that failed at once are pinned to no version: they go to 2 by themselves.")
         moved = await _move_back(drill, waiting)

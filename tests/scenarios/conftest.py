@@ -12,9 +12,10 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper
 
 from entrypoints.choreographed import Choreography
+from entrypoints.processes import booking_process
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import BoxOffice, booking_process, box_office, consumer, consumers
+from entrypoints.wiring import BoxOffice, box_office, consumer, consumers
 from eventstore.slices import StreamId
 from tests.support.clock import Clock
 from tests.support.gates import Gate, GatedReservations
