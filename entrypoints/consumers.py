@@ -7,11 +7,11 @@ from functools import partial
 
 from entrypoints.choreographed import Choreography
 from entrypoints.interrupts import draining
-from entrypoints.observability.health import Readiness, health, needs_of, routes
+from entrypoints.observability.health import Readiness, health, routes
 from entrypoints.observability.telemetry import configure
 from entrypoints.processes import members, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure
+from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure, needs_of
 
 FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead
 

@@ -56,6 +56,6 @@ async def draining() -> AsyncIterator[asyncio.Event]:
 
 
 def _end_at_once(code: int, why: str) -> NoReturn:
-    """Without Python's own exit, which would wait for threads, or abort because of them."""
+    """Exit without Python's own shutdown, which would wait for threads or abort because of them."""
     _log.warning("ended while draining", why=why)
     os._exit(code)

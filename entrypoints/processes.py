@@ -17,7 +17,7 @@ async def temporal_of(settings: Settings) -> Client | None:
 
 
 def booking_process(settings: Settings, parts: BoxOffice, client: Client | None) -> BookingProcess:
-    """The client's side of the process; the choreography needs no client of Temporal."""
+    """Return the client's side of the process; the choreography needs no client of Temporal."""
     if settings.process == "choreographed":
         return ChoreographedBookingProcess(
             parts.bookings, parts.payments, parts.doorbell, patience=settings.client_patience

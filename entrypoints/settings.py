@@ -41,7 +41,7 @@ load_dotenv(".env")
 
 
 def _form(pattern: str, words: str) -> AfterValidator:
-    """Of a text, with words for who gave another."""
+    """Check the form of a text; the words say what is allowed."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -132,12 +132,12 @@ class Settings(BaseSettings):
 
     @property
     def client_patience(self) -> timedelta:
-        """How long a client waits for an answer of the process."""
+        """Return how long a client waits for an answer of the process."""
         return timedelta(seconds=self.client_patience_seconds)
 
 
 class WorkerVersion(BaseSettings):
-    """Which version of which deployment a worker is. Without a deployment it is unversioned."""
+    """The version and the deployment of a worker, which is unversioned without a deployment."""
 
     model_config = SettingsConfigDict(
         env_prefix=TEMPORAL_PREFIX,
@@ -155,9 +155,9 @@ class WorkerVersion(BaseSettings):
     @field_validator("deployment_name", "worker_build_id")
     @classmethod
     def _can_be_written(cls, value: str | None, field: ValidationInfo) -> str | None:
-        """Temporal joins the two with one of these, and quotes them in its query language."""
+        """Refuse characters with which Temporal joins the two, or quotes them in queries."""
         forbidden = (*" :'\"", *("." if field.field_name == "deployment_name" else ""))
-        if value and any(each in value for each in forbidden):
+        if value and any(character in value for character in forbidden):
             raise ValueError(f"{value!r} contains one of {' '.join(map(repr, forbidden))}")
         return value
 
@@ -169,17 +169,17 @@ class WorkerVersion(BaseSettings):
 
 
 def temporal_address() -> str:
-    """Where `TEMPORAL_*` leads."""
+    """Return the address that `TEMPORAL_*` names."""
     return ClientConfig.load_client_connect_config().get("target_host", TEMPORAL_ADDRESS)
 
 
 def traces_are_exported() -> bool:
-    """Whether `OTEL_EXPORTER_OTLP_ENDPOINT`, which the exporter reads itself, says where to."""
+    """Return whether `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the exporter reads it itself."""
     return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
 def _described() -> str:
-    """What git calls the code; empty where there is no checkout."""
+    """Return what git calls the code; empty where there is no checkout."""
     git = shutil.which("git")
     if not git or not (CHECKOUT / ".git").exists():
         return ""

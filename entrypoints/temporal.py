@@ -18,7 +18,7 @@ from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
 from entrypoints.errors import TemporalUnreachable
 from entrypoints.interrupts import SHUTDOWN, draining
-from entrypoints.observability.health import Readiness, health, needs_of, routes
+from entrypoints.observability.health import Readiness, health, routes
 from entrypoints.observability.telemetry import (
     StepLog,
     configure,
@@ -26,7 +26,7 @@ from entrypoints.observability.telemetry import (
     temporal_runtime,
 )
 from entrypoints.settings import Settings, WorkerVersion, temporal_address
-from entrypoints.wiring import CONNECT_TIMEOUT, BoxOffice, box_office, terms
+from entrypoints.wiring import CONNECT_TIMEOUT, BoxOffice, box_office, needs_of, terms
 from workflows.booking import BookingWorkflow
 from workflows.encryption import data_converter
 from workflows.payment import PaymentWorkflow

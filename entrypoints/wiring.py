@@ -1,6 +1,6 @@
 """What is plugged where: settings to pool, stores, handlers, consumers. The worker: temporal.py."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -131,6 +131,16 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
 
     Its own reset would be one more round trip after each statement.
     """
+
+
+def needs_of(parts: BoxOffice, client: Client | None) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Return a question to each server that a process needs; Temporal is one with a client."""
+    needs: dict[str, Callable[[], Awaitable[object]]] = {
+        "postgres": lambda: parts.store.heads(Category("payment"))
+    }
+    if client is not None:
+        needs["temporal"] = client.service_client.check_health
+    return needs
 
 
 def projections(parts: BoxOffice) -> list[Subscription[asyncpg.Connection]]:

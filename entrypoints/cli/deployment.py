@@ -12,11 +12,9 @@ import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
-from temporalio.api.enums.v1 import TaskQueueType, WorkerDeploymentVersionStatus
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import (
-    DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
     UpdateWorkflowExecutionOptionsRequest,
 )
@@ -102,7 +100,6 @@ class Deployment:
     """A deployment by its name."""
 
     client: Client
-    task_queue: str
     name: str
 
     async def status(self, build_id: str) -> str:
@@ -142,12 +139,10 @@ class Deployment:
             workflows: its code. A process that would deviate on it stays.
 
         Raises:
-            CommandFailed: there is no such version, or no worker of the other one polls.
+            CommandFailed: there is no such version.
         """
         await self.status(source)
         await self.status(to)
-        if not await self._is_polled(to):
-            refused("NoWorkers", f"no worker of {to} polls: start one first")
         query = self.open_on(source)
         found = [process async for process in self.client.list_workflows(query)]
         replayed = await replay_all(self.client, query, workflows=workflows)
@@ -163,20 +158,6 @@ class Deployment:
         """Return the query for the open processes of a version."""
         version = f"TemporalWorkerDeploymentVersion = '{self.name}:{build_id}'"
         return f"{version} AND ExecutionStatus = 'Running'"
-
-    async def _is_polled(self, build_id: str) -> bool:
-        """Return whether a worker polled within the last five minutes."""
-        answer = await self.client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=self.client.namespace,
-                task_queue=TaskQueue(name=self.task_queue),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-            )
-        )
-        versions = [poller.deployment_options for poller in answer.pollers]
-        return (self.name, build_id) in [
-            (version.deployment_name, version.build_id) for version in versions
-        ]
 
     async def _pin(self, workflow_id: str, run_id: str, to: str) -> bool:
         """Pin a process to a version; False if it has ended meanwhile."""
@@ -200,9 +181,8 @@ class Deployment:
 
 
 async def _deployment(name: str | None) -> Deployment:
-    settings = Settings()
     given = {"worker_build_id": "any"} | ({"deployment_name": name} if name else {})
     checked = WorkerVersion.model_validate(given).deployment_name
     if not checked:
         bad_input("--deployment", "give one with --deployment, or set TEMPORAL_DEPLOYMENT_NAME")
-    return Deployment(await connect_temporal(settings), settings.task_queue, checked)
+    return Deployment(await connect_temporal(Settings()), checked)

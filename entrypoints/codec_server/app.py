@@ -85,7 +85,7 @@ def _route(settings: Settings, step: Step) -> Callable[[Request], Awaitable[Resp
 
 
 def _check_caller(request: Request, settings: Settings) -> None:
-    """Browsers say whose page asks, and let no page change it.
+    """Refuse foreign pages, which browsers name, and callers without the token.
 
     Raises:
         HTTPException: 403 for an origin that is not allowed, 401 without the token.
@@ -101,7 +101,7 @@ def _check_caller(request: Request, settings: Settings) -> None:
 
 
 def _payloads(body: bytes) -> Sequence[Payload]:
-    """None at all is a question as well: `temporal` asks it for a message without arguments.
+    """Parse the payloads; `temporal` sends none for a message without arguments.
 
     Raises:
         HTTPException: 400, it is something else.

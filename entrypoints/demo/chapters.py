@@ -123,7 +123,7 @@ async def _killed(story: Story) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the story says otherwise, depending on the process that runs."""
+    """The words of the story that depend on the process that runs."""
 
     conducted: str
     in_time: str
@@ -155,7 +155,7 @@ TOLD = {
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """Title and reason may name a field of `Told`."""
+    """A chapter; title and reason may name a field of `Told`."""
 
     title: str
     why: str
@@ -240,7 +240,7 @@ async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
 
 
 def _say_how_to_look(running: Stack) -> None:
-    exports = "\n".join(f"  {each}" for each in running.exports)
+    exports = "\n".join(f"  {line}" for line in running.exports)
     metrics = "\n".join(f"  {name}: {url}" for name, url in running.metrics_urls.items())
     web = f" Web UI: {running.ui_url}" if "temporal" in running.parts else ""
     show(

@@ -27,7 +27,7 @@ from ticketing.seats import Seat
 
 
 class KilledOnceSeatsAreHeld:
-    """A reservation service that nobody gets a `Reserved` from."""
+    """A reservation service that kills its process as soon as seats are held."""
 
     def __init__(self, service: ReservationService) -> None:
         self._service = service

@@ -17,12 +17,12 @@ console = Console(highlight=False)
 
 
 def head(text: str) -> None:
-    """The title of a chapter."""
+    """Print the title of a chapter."""
     console.print(f"\n[bold cyan]{text}[/bold cyan]")
 
 
 def say(text: str) -> None:
-    """A sentence, at once."""
+    """Print a sentence that breaks between words."""
     for line in Text.from_markup(text).wrap(console, console.width - INDENT):
         line.rstrip()
         line.pad_left(INDENT)
@@ -30,7 +30,7 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """Lines to copy: as they are, however long."""
+    """Print lines to copy as they are, however long."""
     console.print(text, soft_wrap=True, markup=False)
 
 

@@ -24,7 +24,7 @@ LOOK_EVERY = timedelta(milliseconds=100)
 
 
 class Story:
-    """What the chapters work with, and how they tell of it."""
+    """The stack that the chapters work with, and their ways to tell of it."""
 
     def __init__(self, running: Stack, parts: BoxOffice) -> None:
         self.stack = running
@@ -73,7 +73,7 @@ class Story:
 
         async def holders() -> set[BookingId | None]:
             seats = await self.parts.reservations.seats(request.concert_id)
-            return {each.booking_id for each in seats if each.seat in request.seats}
+            return {seat.booking_id for seat in seats if seat.seat in request.seats}
 
         what = f"the holder of {_listed(request.seats)}"
         await come_true(what, holders, {holder and holder.booking_id})
@@ -81,7 +81,7 @@ class Story:
     async def log_is(self, request: PlaceBooking, *events: str) -> None:
         """Look at the log: what was recorded of the booking."""
         stored = await self.parts.store.read_stream(StreamId(booking_stream(request.booking_id)))
-        check(f"the log of {request.booking_id}", tuple(each.type for each in stored), events)
+        check(f"the log of {request.booking_id}", tuple(event.type for event in stored), events)
         say(f"The log says: {', '.join(events)}")
 
     async def log_ends(self, request: PlaceBooking, *events: str) -> None:
@@ -89,7 +89,7 @@ class Story:
         await self.log_is(request, "BookingPlaced", "BookingConfirmed", *events, "BookingSettled")
 
     async def booking(self, request: PlaceBooking) -> Booking:
-        """The booking as it is now."""
+        """Return the booking as it is now."""
         stream = StreamId(booking_stream(request.booking_id))
         booking = await self.parts.bookings.read(stream)
         assert booking is not None  # it was placed
@@ -106,7 +106,7 @@ def request_of(booking_id: str, who: str, concert: ConcertId, *seats: str) -> Pl
 
 
 def check(what: str, actual: object, told: object) -> None:
-    """The story is true, or it ends here.
+    """End the story if it is not true.
 
     Raises:
         NotAsTold: it is not.
@@ -116,7 +116,7 @@ def check(what: str, actual: object, told: object) -> None:
 
 
 async def come_true(what: str, look: Callable[[], Awaitable[object]], told: object) -> None:
-    """Look again and again: what is told may take a moment.
+    """Look until it is true: what is told may take a moment.
 
     Raises:
         NotAsTold: it never came true.
@@ -131,7 +131,7 @@ async def come_true(what: str, look: Callable[[], Awaitable[object]], told: obje
 
 
 async def verify(parts: BoxOffice) -> None:
-    """Tells that the invariants hold.
+    """Check the invariants over the whole database.
 
     Raises:
         InvariantsBroken: they do not.

@@ -45,11 +45,11 @@ class Child:
         return self.process.returncode is None
 
     async def wait(self) -> int:
-        """Waits for its end; the exit code, or minus the signal that ended it."""
+        """Wait for its end; return the exit code, or minus the signal that ended it."""
         return await self.process.wait()
 
     async def stop(self) -> int:
-        """Asks it to stop, kills it when it does not; safe to repeat."""
+        """Ask it to stop and kill it if it does not; safe to repeat."""
         self._signal(self.stop_signal)
         try:
             async with asyncio.timeout(STOP_SECONDS):
@@ -61,11 +61,11 @@ class Child:
         return await self.wait()
 
     def kill(self) -> None:
-        """SIGKILL: no chance to tidy up."""
+        """Send SIGKILL: it has no chance to tidy up."""
         self._signal(signal.SIGKILL)
 
     def log_tail(self) -> str:
-        """The last lines that it wrote itself."""
+        """Return the last lines that it wrote itself."""
         lines = self.log.read_bytes()[self.log_start :].decode(errors="replace").splitlines()
         return "\n".join(lines[-LOG_TAIL_LINES:])
 
@@ -88,14 +88,14 @@ class Home:
     children: list[Child] = field(default_factory=list)
 
     def kill_all(self) -> None:
-        """SIGKILL to whatever still runs: for people who do not want to wait."""
+        """Send SIGKILL to whatever still runs, for people who do not want to wait."""
         for child in self.children:
             child.kill()
 
 
 @asynccontextmanager
 async def claim(directory: Path) -> AsyncIterator[Home]:
-    """Claims a directory, made when missing.
+    """Claim a directory, which is made if it is missing.
 
     Raises:
         DirectoryIsInUse: a stack runs in it, or servers of a killed one do not come to an end.
@@ -125,7 +125,7 @@ async def child(
     stop_signal: signal.Signals = signal.SIGTERM,
     privileges: Sequence[str] = (),
 ) -> AsyncIterator[Child]:
-    """A child for the length of a block.
+    """Run a child for the length of a block.
 
     It gets its stop signal also when this process dies, be it by SIGKILL.
 
@@ -159,7 +159,7 @@ async def child(
 
 
 def free_port(wanted: int | None = None) -> int:
-    """The wanted port, or one that the kernel gives nobody else for a minute.
+    """Return the wanted port, or one that the kernel gives nobody else for a minute.
 
     A connection closed first on this side leaves the port in TIME_WAIT: skipped when the kernel
     picks a port, yet open to a server that binds it by number.
@@ -194,7 +194,7 @@ def _tied_to_this_process(
 
 
 async def _lock(lock: int, directory: Path) -> None:
-    """Waits only for the orphans of a dead stack: a live one answers at once."""
+    """Lock the file; wait only for the orphans of a dead stack."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ORPHANS_END_SECONDS
     while True:

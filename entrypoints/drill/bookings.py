@@ -46,7 +46,7 @@ class Bookings:
         self.ends: dict[BookingId, BookingStatus] = {}
 
     async def put_on_sale(self) -> None:
-        """A concert with time to pay, and one with nearly none."""
+        """Put a concert with time to pay on sale, and one with nearly none."""
         zone = PriceZone(first_row=1, last_row=20, seats_per_row=SEATS_PER_ROW, price=PRICE)
         for concert_id, hold in HOLDS.items():
             await self._parts.reservations.add_concert(
@@ -61,7 +61,7 @@ class Bookings:
             )
 
     def requests(self, name: str, number: int, *, ends: BookingStatus) -> list[PlaceBooking]:
-        """Requests for a seat each, and the end that they will come to."""
+        """Return requests for one seat each; note the end that they will come to."""
         concert = QUICK if ends == "expired" else SLOW
         requests = [
             PlaceBooking(
@@ -72,43 +72,43 @@ class Bookings:
             )
             for count in range(1, number + 1)
         ]
-        self.ends.update({each.booking_id: ends for each in requests})
+        self.ends.update({request.booking_id: ends for request in requests})
         return requests
 
     async def place(self, requests: Sequence[PlaceBooking]) -> None:
         """Place bookings, as many clients would; all are confirmed."""
-        decisions = await self._all(self._process.place(each) for each in requests)
-        for each in decisions:
-            check(f"the status of {each.booking_id}", each.status, "confirmed")
+        decisions = await self._all(self._process.place(request) for request in requests)
+        for decision in decisions:
+            check(f"the status of {decision.booking_id}", decision.status, "confirmed")
 
     async def pay(self, requests: Sequence[PlaceBooking]) -> None:
         """Pay them; each payment is applied to its booking."""
-        for each in await self._all(self._pay(each) for each in requests):
-            check(f"the payment {each.payment_id}", each.status, "applied")
+        for payment in await self._all(self._pay(request) for request in requests):
+            check(f"the payment {payment.payment_id}", payment.status, "applied")
 
     async def cancel(self, requests: Sequence[PlaceBooking]) -> None:
         """Cancel them."""
         answers = await self._all(
-            self._process.cancel(each.booking_id, "drill") for each in requests
+            self._process.cancel(request.booking_id, "drill") for request in requests
         )
-        check("how cancelled bookings ended", {each.status for each in answers}, {"cancelled"})
+        check("how cancelled bookings ended", {answer.status for answer in answers}, {"cancelled"})
 
     async def all_ended(self) -> None:
-        """Every booking has come to its end, and to no other."""
+        """Check that every booking has come to its end, and to no other."""
         outcomes = await self._all(
-            booking_handle(self._client, each).result() for each in self.ends
+            booking_handle(self._client, booking_id).result() for booking_id in self.ends
         )
-        check("the ends", {each.booking_id: each.status for each in outcomes}, self.ends)
+        check("the ends", {outcome.booking_id: outcome.status for outcome in outcomes}, self.ends)
 
     async def versions(self, requests: Iterable[PlaceBooking]) -> dict[BookingId, str]:
-        """The build id of the version that each booking is on."""
-        ids = {booking_stream(each.booking_id): each.booking_id for each in requests}
+        """Return the build id of the version that each booking is on."""
+        ids = {booking_stream(request.booking_id): request.booking_id for request in requests}
 
         async def known() -> dict[BookingId, str] | None:
             found = {
-                ids[each.id]: version.rpartition(":")[2]
-                async for each in self._client.list_workflows("WorkflowType = 'BookingWorkflow'")
-                if each.id in ids and (version := each.typed_search_attributes.get(VERSION))
+                ids[process.id]: version.rpartition(":")[2]
+                async for process in self._client.list_workflows("WorkflowType = 'BookingWorkflow'")
+                if process.id in ids and (version := process.typed_search_attributes.get(VERSION))
             }
             return found if len(found) == len(ids) else None
 
@@ -127,13 +127,13 @@ class Bookings:
         return await self._process.pay(captured.received())
 
     async def _all(self, work: Iterable[Awaitable[T]]) -> list[T]:
-        async def in_line(each: Awaitable[T]) -> T:
+        async def in_line(request: Awaitable[T]) -> T:
             async with self._at_once:
-                return await each
+                return await request
 
         async with asyncio.timeout(PATIENCE.total_seconds()), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(in_line(each)) for each in work]
-        return [each.result() for each in tasks]
+            tasks = [group.create_task(in_line(request)) for request in work]
+        return [task.result() for task in tasks]
 
     def _free_seat(self, concert: ConcertId) -> Seat:
         row, number = divmod(self._seats_taken[concert], SEATS_PER_ROW)
@@ -142,7 +142,7 @@ class Bookings:
 
 
 async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """Asks until there is an answer.
+    """Ask until there is an answer.
 
     Raises:
         NotAsTold: there is none within the drill's patience.

@@ -32,7 +32,7 @@ FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
 
 @dataclass
 class Drill:
-    """What the steps work with."""
+    """The stack, its versions, their workers and the bookings that the steps work with."""
 
     running: Stack
     deployment: Deployment
@@ -54,7 +54,7 @@ class Drill:
         return output if running.returncode == 0 else None
 
     async def route(self, command: str, *arguments: str) -> None:
-        """Change what the versions get; asked again while the server does not know a version."""
+        """Change which version gets new processes, as soon as the server knows the version."""
 
         async def changed() -> str | None:
             return await self.temporal(
@@ -133,7 +133,7 @@ async def _tell(home: Home, size: int) -> None:
         queue = running.settings.task_queue
         bookings = Bookings(running.client, queue, parts)
         await bookings.put_on_sale()
-        drill = Drill(running, Deployment(running.client, queue, NAME), bookings, size)
+        drill = Drill(running, Deployment(running.client, NAME), bookings, size)
         old = await _version_1(drill)
         new = await _ramp_2(drill, old)
         await _end_old(drill, old, new)
@@ -275,7 +275,7 @@ async def _all_well(drill: Drill) -> None:
 
 
 def _failed_by(history: WorkflowHistory) -> list[str]:
-    """The identities of the workers that failed a workflow task."""
+    """Return the identities of the workers that failed a workflow task."""
     return [
         event.workflow_task_failed_event_attributes.identity
         for event in history.events

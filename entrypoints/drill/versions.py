@@ -39,7 +39,7 @@ class LooksTwice(BookingWorkflow):
 
 @workflow.defn(name="BookingWorkflow")
 class FailsAtOnce(BookingWorkflow):
-    """Its first workflow task fails, so it is pinned to no version."""
+    """Fails in its first workflow task, so it is pinned to no version."""
 
     @workflow.init
     def __init__(self, request: PlaceBooking) -> None:
@@ -52,7 +52,7 @@ class FailsAtOnce(BookingWorkflow):
 
 @workflow.defn(name="PaymentWorkflow")
 class FailsHalfWay(PaymentWorkflow):
-    """Its second workflow task fails: by then it is pinned."""
+    """Fails in its second workflow task: by then it is pinned."""
 
     @workflow.init
     def __init__(self, payment: ReceivePayment) -> None:

@@ -10,7 +10,7 @@ READ_TIMEOUT = timedelta(seconds=10)  # a sender that takes longer holds a conne
 
 
 async def read(request: Request, bytes_max: int) -> bytes | Literal["too_large", "unread"]:
-    """The raw body; stops at the limit, whatever length was announced."""
+    """Read the raw body up to the limit, whatever length was announced."""
     body = bytearray()
     try:
         async with asyncio.timeout(READ_TIMEOUT.total_seconds()):

@@ -1,4 +1,4 @@
-"""What others ask a process of ours: /live, /ready and /metrics."""
+"""The routes /live, /ready and /metrics of a process of ours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -7,13 +7,10 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from temporalio.client import Client
 
 from entrypoints.http.server import serving
 from entrypoints.observability.metrics import Metrics
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice
-from eventstore.slices import Category
 from ticketing.metrics.api import Samples
 
 ANSWER_WITHIN_SECONDS = 0.8  # a prober's own patience is 1 s by default (Kubernetes)
@@ -33,12 +30,12 @@ class Readiness:
         self._lock = asyncio.Lock()
 
     async def troubles(self) -> Mapping[str, str]:
-        """What keeps it from its work: nothing, if it is ready."""
+        """Return what keeps the process from its work; nothing if it is ready."""
         needs = {need: why for need, why in (await self.needs()).items() if why is not None}
         return needs | ({"process": "draining"} if self._drain.is_set() else {})
 
     async def needs(self) -> Mapping[str, str | None]:
-        """Each server that it needs, and what is wrong with it; not older than a second."""
+        """Return each server that it needs and what is wrong with it, at most a second old."""
         time = asyncio.get_running_loop().time
         async with self._lock:
             if time() >= self._asked_until:
@@ -51,18 +48,10 @@ class Readiness:
         return self._troubles
 
 
-def needs_of(parts: BoxOffice, client: Client | None) -> dict[str, Ask]:
-    """The servers of a process: Temporal only with a client."""
-    needs: dict[str, Ask] = {"postgres": lambda: parts.store.heads(Category("payment"))}
-    if client is not None:
-        needs["temporal"] = client.service_client.check_health
-    return needs
-
-
 def routes(
     readiness: Readiness, metrics: Metrics, measure: Callable[[], Awaitable[Samples]] | None = None
 ) -> APIRouter:
-    """The three routes. Only with `measure` are the measures of the database shown."""
+    """Return the three routes; with `measure` they show the measures of the database, too."""
     router = APIRouter()
 
     @router.get("/live")
@@ -89,7 +78,7 @@ def routes(
 
 @asynccontextmanager
 async def health(settings: Settings, router: APIRouter) -> AsyncIterator[None]:
-    """Serves the routes at `BOX_OFFICE_HEALTH_ADDRESS`, if there is one.
+    """Serve the routes at `BOX_OFFICE_HEALTH_ADDRESS`, if there is one.
 
     Raises:
         BadAddress: nobody can listen there.
@@ -105,7 +94,7 @@ async def health(settings: Settings, router: APIRouter) -> AsyncIterator[None]:
 
 
 async def _trouble(ask: Ask) -> str | None:
-    """Without `asyncio.timeout`, which waits for the driver to tell a silent server: 5 s."""
+    """Ask without `asyncio.timeout`, which waits 5 s for the driver of a silent server."""
     asking = asyncio.ensure_future(ask())
     answered, _ = await asyncio.wait({asking}, timeout=ANSWER_WITHIN_SECONDS)
     if not answered:

@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 
 class Metrics(Collector):
-    """Everything that a process shows; `appends` are the outcomes that an append may have."""
+    """All metrics of a process; `appends` are the outcomes that an append may have."""
 
     def __init__(self, appends: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
@@ -75,13 +75,13 @@ class Metrics(Collector):
         self._samples, self._next_at = {}, 0.0
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """For the registry."""
-        for each, samples in self._samples.items():
-            family = GaugeMetricFamily(PREFIX + each.name, each.help, labels=each.labels)
+        """Yield the measures to the registry."""
+        for measure, samples in self._samples.items():
+            family = GaugeMetricFamily(PREFIX + measure.name, measure.help, labels=measure.labels)
             for sample in samples:
                 family.add_metric(sample.labels, sample.value)
             yield family
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)

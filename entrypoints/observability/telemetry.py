@@ -39,7 +39,7 @@ _log = structlog.get_logger()
 
 
 def configure(service: str, level: int = logging.INFO) -> None:
-    """Logs, and traces under this name of a service."""
+    """Set up logs, and traces under the name of the service."""
     configure_logging(level)
     if traces_are_exported():
         from entrypoints.observability import tracing  # costs a quarter of a second
@@ -48,7 +48,7 @@ def configure(service: str, level: int = logging.INFO) -> None:
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """One JSON object a line, or readable lines on a terminal; from libraries likewise."""
+    """Log one JSON object a line, or readable lines on a terminal; libraries do the same."""
     ours: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -84,7 +84,7 @@ def configure_logging(level: int = logging.INFO) -> None:
 
 @cache
 def temporal_runtime(metrics_address: str | None) -> Runtime:
-    """What Temporal's SDK runs in: its log lines become ours, its metrics are at the address.
+    """Return what Temporal's SDK runs in: it logs as we do, and has its metrics at the address.
 
     Raises:
         BadSetting: nobody can listen there, or it has a name in the place of an IP address.
@@ -112,7 +112,7 @@ def temporal_runtime(metrics_address: str | None) -> Runtime:
 
 
 def temporal_interceptors() -> Sequence[Interceptor]:
-    """For a client, whose workers inherit them."""
+    """Return the interceptors of a client, whose workers inherit them."""
     if not traces_are_exported():
         return ()
     from entrypoints.observability import tracing
@@ -122,7 +122,7 @@ def temporal_interceptors() -> Sequence[Interceptor]:
 
 @contextmanager
 def traced_command(name: str) -> Iterator[None]:
-    """All that a command does in the block is one trace, and is exported at its end."""
+    """Make one trace of all that a command does in the block, and export it at its end."""
     if not traces_are_exported():
         yield
         return
@@ -137,7 +137,7 @@ def traced_command(name: str) -> Iterator[None]:
 
 
 class StepLog(WorkerInterceptor):
-    """A line for each step of a process that was done, and its ids in every line of the step."""
+    """Logs a line for each step of a process, and its ids in every line of the step."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _LoggedStep(next)
@@ -161,7 +161,7 @@ class _LoggedStep(ActivityInboundInterceptor):
 
 
 def with_ids(_: object, __: str, line: Line) -> Line:
-    """Names the process and the entity in every line that concerns one."""
+    """Name the process and the entity in every line that concerns one."""
     for source in ("temporal_workflow", "temporal_activity"):
         details = line.pop(source, {})
         line.update({ours: details[sdk] for sdk, ours in WHEREABOUTS.items() if sdk in details})

@@ -25,7 +25,7 @@ from temporalio.contrib.opentelemetry import TracingInterceptor
 
 
 def start(service: str) -> None:
-    """Before the first connection is made: the instruments change the libraries' classes."""
+    """Start tracing before the first connection is made: instruments change libraries' classes."""
     provider = TracerProvider(
         resource=Resource.create({SERVICE_NAME: service}), sampler=ParentBased(_Roots())
     )
@@ -45,14 +45,14 @@ def span(name: str) -> AbstractContextManager[object]:
 
 
 def flush() -> None:
-    """Before an end that is not Python's own, which would do it."""
+    """Export what is left; Python's own shutdown would do that, but a command ends without it."""
     provider = trace.get_tracer_provider()
     assert isinstance(provider, TracerProvider)  # since `start`
     provider.force_flush()
 
 
 class _Roots(Sampler):
-    """A statement is no trace of its own: consumers look into the log many times a second."""
+    """Drops statements outside a trace: consumers look into the log many times a second."""
 
     def should_sample(
         self,

@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from entrypoints.errors import BadSetting
 from entrypoints.http.server import serving
 from entrypoints.interrupts import draining
-from entrypoints.observability.health import Readiness, needs_of, routes
+from entrypoints.observability.health import Readiness, routes
 from entrypoints.settings import Settings
 from entrypoints.webhooks.routes import router
-from entrypoints.wiring import BoxOffice, box_office, payment_notices
+from entrypoints.wiring import BoxOffice, box_office, needs_of, payment_notices
 
 SECRET_BYTES_MIN = 16  # fewer can be guessed from one signed notice
 

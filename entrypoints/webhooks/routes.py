@@ -1,4 +1,4 @@
-"""The door for the payment provider's notices. Each answer is one of a closed set."""
+"""The route of the payment provider's notices. Each answer is one of a closed set."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ _log = structlog.get_logger()
 def router(
     receiver: NoticeReceiver[Tx], secrets: Sequence[bytes], clock: Callable[[], datetime]
 ) -> APIRouter:
-    """The route; its clock is this machine's, for a stranger is refused before any database."""
+    """Return the route; its clock is this machine's: a stranger costs no query of the database."""
     routes = APIRouter()
 
     @routes.post("/webhooks/payments")
@@ -77,7 +77,7 @@ async def _answer(
     try:
         notice = parse_notice(verified)
     except ValidationError as error:
-        _log.warning("no notice", problems=sorted({each["type"] for each in error.errors()}))
+        _log.warning("no notice", problems=sorted({problem["type"] for problem in error.errors()}))
         return "no_notice"
     try:
         async with asyncio.timeout(STORE_TIMEOUT.total_seconds()):

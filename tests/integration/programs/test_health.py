@@ -6,9 +6,9 @@ import pytest
 from pydantic import PostgresDsn
 
 from entrypoints.devstack.children import Home
-from entrypoints.observability.health import ANSWER_WITHIN_SECONDS, Readiness, needs_of
+from entrypoints.observability.health import ANSWER_WITHIN_SECONDS, Readiness
 from entrypoints.settings import Settings
-from entrypoints.wiring import box_office
+from entrypoints.wiring import box_office, needs_of
 from tests.integration.eventstore.cable import Cable, Fault
 from tests.support.programs import CONSUMERS, WORKER, program
 
