@@ -1,4 +1,4 @@
-"""`box-office`: the system from a terminal."""
+"""Book tickets, and operate the box office."""
 
 import logging
 import os

@@ -89,7 +89,7 @@ async def pay(
     currency: Annotated[str, typer.Option(help="Code of ISO 4217.")] = "EUR",
     as_json: Json = False,
 ) -> None:
-    """Pay for a booking and wait until the payment is applied or refunded."""
+    """Pay for a booking and wait for the outcome."""
     booking_id = inputs.booking_id(booking_id)
     payment_id = inputs.payment_id(payment_id or new_id())
     amount_minor = inputs.amount_minor(amount)
@@ -204,7 +204,7 @@ async def list_bookings(
     before: Annotated[str | None, typer.Option(help="Only bookings older than this one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the bookings of a client or of a concert, the newest first."""
+    """List bookings, the newest first."""
     if (client is None) == (concert is None):
         answers.bad_input("--client, --concert", "give exactly one of the two")
     if client is not None and status is not None:

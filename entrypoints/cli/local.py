@@ -57,7 +57,10 @@ async def demo(
 async def deploy_drill(
     bookings: Annotated[int, typer.Option(min=20, max=500, help="In flight on version 1.")] = 100,
 ) -> None:
-    """Roll versions of the workers out and back while bookings are in flight."""
+    """Roll worker versions out and back.
+
+    Bookings are in flight meanwhile, on a stack of its own.
+    """
     with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
         async with claim(Path(where)) as home:
             finished = await interruptible(drill.tell(home, size=bookings), home, _say)
@@ -84,7 +87,10 @@ async def up(
     consumers_health_port: int = PORTS.consumers_health,
     process: Process = None,
 ) -> None:
-    """Run Postgres, Temporal, its Web UI and all our processes until Ctrl-C."""
+    """Run the whole system until Ctrl-C.
+
+    That is Postgres, Temporal with its Web UI, all our processes and the sandbox.
+    """
     settings = _settings_of(process)
     ports = Ports(
         postgres=postgres_port,

@@ -34,7 +34,10 @@ class LostBooking(Value):
 @app.command("lost-bookings")
 @asynchronous
 async def lost_bookings(since: inputs.Since, as_json: Json = False) -> None:
-    """Print `place` commands for bookings missing from a restored log."""
+    """Print the bookings that a restored log lost.
+
+    Print `place` commands for bookings missing from a restored log, which Temporal still knows.
+    """
     begin = datetime.now(UTC) - inputs.duration(since, "--since")  # of a query
     settings = Settings()
     client = await connect_temporal(settings)

@@ -41,7 +41,7 @@ app.add_typer(dead_letters, name="dead-letters")
 @app.command()
 @asynchronous
 async def migrate(as_json: Json = False) -> None:
-    """Apply the migrations that the database does not have yet."""
+    """Apply missing migrations to the database."""
     applied = await migrate_database(Settings())
     text = f"applied {', '.join(applied)}" if applied else "up to date"
     answers.show({"applied": applied}, text, as_json=as_json)
@@ -64,7 +64,10 @@ async def consumers() -> None:
 @app.command()
 @asynchronous
 async def webhooks(host: str = LOOPBACK, port: int = 8410) -> None:
-    """Receive the payment provider's webhooks until SIGTERM or Ctrl-C."""
+    """Receive the payment provider's webhooks.
+
+    Runs until SIGTERM or Ctrl-C.
+    """
     configure("box-office-webhooks")
     await serve(Settings(), host=host, port=port)
 
@@ -72,7 +75,10 @@ async def webhooks(host: str = LOOPBACK, port: int = 8410) -> None:
 @app.command("codec-server")
 @asynchronous
 async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
-    """Decode payloads for the Web UI and `temporal` until SIGTERM or Ctrl-C."""
+    """Decode payloads for the Web UI.
+
+    Runs until SIGTERM or Ctrl-C, and serves the command `temporal` as well.
+    """
     configure("box-office-codec-server")
     await serve_codec(Settings(), host=host, port=port)
 
@@ -81,7 +87,10 @@ async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
 def client_filter(
     client: Annotated[str, typer.Argument(metavar="CLIENT")], as_json: Json = False
 ) -> None:
-    """Print the Web UI's filter for a client, whom it knows by pseudonyms with encryption."""
+    """Print the Web UI's filter for a client.
+
+    With encryption the Web UI knows clients by pseudonyms only.
+    """
     names = key_ring(Settings().payload_keys).pseudonyms(inputs.client_id(client, "CLIENT"))
     query = f"ClientId IN ({', '.join(map(repr, names))})"
     answers.show({"query": query}, query, as_json=as_json)
@@ -90,7 +99,10 @@ def client_filter(
 @app.command()
 @asynchronous
 async def verify(as_json: Json = False) -> None:
-    """Check the invariants over the whole database; findings make the exit code 6."""
+    """Check the invariants of the whole database.
+
+    Findings make the exit code 6.
+    """
     async with box_office(Settings()) as parts:
         findings = await verify_all(parts)
     if findings:
@@ -110,9 +122,10 @@ async def rebuild(as_json: Json = False) -> None:
 @app.command("restart-processes")
 @asynchronous
 async def restart_processes(as_json: Json = False) -> None:
-    """Start workflows for all unfinished bookings and payments.
+    """Start the workflows that are missing.
 
-    Captures whose webhook never arrived are included. Workflows that run are left alone.
+    Start workflows for all unfinished bookings and payments, including captures whose webhook
+    never arrived. Workflows that run are left alone.
     """
     settings = Settings()
     if settings.process == "choreographed":  # two drivers of one deployment would be too many
@@ -161,7 +174,7 @@ async def lag(as_json: Json = False) -> None:
 @dead_letters.command("list")
 @asynchronous
 async def list_dead_letters(as_json: Json = False) -> None:
-    """List the parked events, each with the consumer that could not handle it and the reason."""
+    """List the parked events and their errors."""
     async with box_office(Settings()) as parts:
         letters = await parts.checkpoints.dead_letters()
     rows = [{name: getattr(letter, name) for name in LETTER} for letter in letters]

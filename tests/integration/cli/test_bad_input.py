@@ -49,13 +49,12 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("up", "--process", "magic"), "'orchestrated' or 'choreographed'"),
     (("up", "--temporal-port", "x"), "--temporal-port': Input should be a valid integer"),
     (("dead-letters", "nope"), "No such command 'nope'"),
-    (("deployment", "status"), "--deployment: give one with --deployment, or set TEMPORAL_"),
+    (("deployment", "drain", "1"), "--deployment: give one with --deployment, or set TEMPORAL_"),
     (
         ("deployment", "drain", "1", "--deployment", "a.b"),
         "TEMPORAL_DEPLOYMENT_NAME: 'a.b' contains one of",
     ),
-    (("deployment", "ramp", "1"), "Missing option '--percentage'"),
-    (("deployment", "ramp", "1", "--percentage", "101"), "should be less than or equal to 100"),
+    (("deployment", "move", "1"), "Missing argument 'TO'"),
     (("replay",), "Missing option '--since'"),
     (("replay", "--since", "soon"), "--since: 'soon' is no duration: 1 to 9999 and s, m, h or d"),
     (("replay", "--since", "0d"), "--since: '0d' is no duration"),
@@ -63,7 +62,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
 ]
 LOGGING_COMMAND = """
 import logging
-from entrypoints.cli.app import app as cli
+from entrypoints.cli import app as cli
 cli.invoke = lambda _: logging.getLogger("asyncio").error("a connection was lost") or 0
 cli.main()
 """
@@ -242,7 +241,7 @@ async def test_a_failure_as_json_is_one_document(monkeypatch: pytest.MonkeyPatch
         ("restart-processes",),
         ("consumers",),
         ("replay", "--since", "1d"),
-        ("deployment", "status", "--deployment", "tickets"),
+        ("deployment", "drain", "1", "--deployment", "tickets"),
     ],
     ids=lambda each: each[0],
 )
