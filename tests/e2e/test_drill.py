@@ -18,7 +18,7 @@ TOLD = (  # in this order
     "-> ramp to 50 %: of 4 new bookings,",
     "-> 2 is current: all of 2 new bookings began there",
     "-> nothing is open on 1 any more; its worker is stopped",
-    "Running  PaymentWorkflow",
+    "Status WorkflowId Type StartTime Running",
     "-> rolled back: 3 gets nothing new",
     "-> what 3 had begun is moved to 2 (payments: ",
     "-> every client that waited got its answer: nothing was lost",
