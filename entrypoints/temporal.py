@@ -56,7 +56,11 @@ async def connect_temporal(settings: Settings) -> Client:
 
 
 async def run_worker(workflows: Sequence[type] = WORKFLOWS) -> None:
-    """Run a worker until SIGTERM or Ctrl-C; activities in flight may finish."""
+    """Run a worker until SIGTERM or Ctrl-C; activities in flight may finish.
+
+    With TEMPORAL_DEPLOYMENT_NAME it is a version of that deployment (docs/deployment.md): the one
+    that TEMPORAL_WORKER_BUILD_ID names, or else git.
+    """
     configure("box-office-worker")
     settings = Settings()
     async with draining() as drain:

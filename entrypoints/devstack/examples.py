@@ -1,5 +1,7 @@
 """The example concerts."""
 
+from pathlib import Path
+
 from pydantic import TypeAdapter
 
 from entrypoints.wiring import BoxOffice

@@ -20,8 +20,9 @@ import asyncpg
 import pytest
 from temporalio.client import Client
 
-from entrypoints.devstack.children import LOOPBACK, child, claim, free_port
+from entrypoints.devstack.children import child, claim, free_port
 from entrypoints.devstack.servers import Postgres, listens, until_ready
+from entrypoints.settings import LOOPBACK
 from tests.support.programs import environment
 
 ROOT = Path(__file__).parents[2]
