@@ -1,13 +1,14 @@
 """Commands to the Payment entity: one activity per command, with ids as in `bookings.py`."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field
 from temporalio import activity
 
 from activities.errors import defects_are_final
 from ticketing.command_handler import Accepted, PaymentHandler
-from ticketing.ids import command_id
+from ticketing.ids import command_id, receipt_of
 from ticketing.payment.commands import (
     ApplyPayment,
     PaymentCommand,
@@ -38,7 +39,7 @@ class PaymentActivities:
 
     @activity.defn
     async def receive_payment(self, command: ReceivePayment) -> PaymentAnswer:
-        return await self._execute(command)
+        return await self._execute(command, receipt_of(command.payment_id))
 
     @activity.defn
     async def apply_payment(self, command: ApplyPayment) -> PaymentAnswer:
@@ -52,12 +53,14 @@ class PaymentActivities:
     async def record_refund(self, command: RecordRefund) -> PaymentAnswer:
         return await self._execute(command)
 
-    async def _execute(self, command: PaymentCommand) -> PaymentAnswer:
+    async def _execute(self, command: PaymentCommand, own_id: UUID | None = None) -> PaymentAnswer:
         process, step = activity.info().workflow_id, activity.info().activity_type
         assert process is not None  # these activities run in workflows only
         with defects_are_final():
             answer = await self._payments.execute(
-                command, command_id=command_id(process, step), metadata={"process": process}
+                command,
+                command_id=own_id or command_id(process, step),
+                metadata={"process": process},
             )
         if not isinstance(answer, Accepted):
             return answer

@@ -7,23 +7,25 @@ from typing import TypeVar
 
 import structlog
 
+from choreography.services import Services
 from ticketing.booking.commands import ExpireBooking
-from ticketing.command_handler import BookingHandler
 from ticketing.ids import BookingId, booking_stream, command_id
 
 PROCESS = "BookingExpirationProcess"
+SWEEP_MAX = 500  # of one kind at a time: the rest is found by the next look
 AT_ONCE = 4  # commands of a sweep under way together: all five sweeps find room in the pool
 
 AFTER_A_FULL_PAGE = timedelta(seconds=1)  # more may be waiting; or it is the same once more
 
 T = TypeVar("T")
+Sweep = Callable[[], Awaitable[int]]  # how many were found
 
 _log = structlog.get_logger()
 
 
-async def expire(booking_id: BookingId, *, bookings: BookingHandler) -> None:
+async def expire(booking_id: BookingId, by: Services) -> None:
     """Ask the entity, which decides: paid meanwhile, it says so; too early, the next sweep asks."""
-    await bookings.execute(
+    await by.bookings.execute(
         ExpireBooking(booking_id=booking_id),
         command_id=command_id(f"{PROCESS}/{booking_stream(booking_id)}", "expire"),
         metadata={"process": PROCESS},
@@ -50,7 +52,14 @@ async def sweep(
     return len(found)
 
 
-async def every(frequency: timedelta, what: Callable[[], Awaitable[int]], *, page: int) -> None:
+async def run_sweeps(sweeps: Sequence[Sweep], frequency: timedelta) -> None:
+    """Sweep until cancelled; one that is slow or fails holds up no other."""
+    async with asyncio.TaskGroup() as group:
+        for sweep in sweeps:
+            group.create_task(every(frequency, sweep, page=SWEEP_MAX))
+
+
+async def every(frequency: timedelta, what: Sweep, *, page: int) -> None:
     """Sweep again and again until cancelled; a failure is logged, and waits for the next time.
 
     One that found as many as fit on its page is followed by the next at once, or nearly so.

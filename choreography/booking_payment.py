@@ -4,10 +4,10 @@ Money that overtook its booking's confirmation stays `received`: the sweep asks 
 consumer and several sweeps may use one payment at the same time; the streams put them in order.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from choreography.booking_confirmation import deny_unconfirmed
+from choreography.services import Services
 from eventstore.slices import StreamId
 from ticketing.booking.commands import BookingCommand, PayBooking, ReinstateBooking
 from ticketing.booking.events import BookingEvent
@@ -17,7 +17,7 @@ from ticketing.booking.rejections import (
     BookingRejection,
 )
 from ticketing.booking.state import Booking
-from ticketing.command_handler import Accepted, BookingHandler, PaymentHandler
+from ticketing.command_handler import Accepted
 from ticketing.errors import DefectError
 from ticketing.ids import (
     FIRST_ATTEMPT,
@@ -28,30 +28,26 @@ from ticketing.ids import (
     reinstatement_attempt,
 )
 from ticketing.payment.commands import ApplyPayment, PaymentCommand, RequestRefund
+from ticketing.payment.events import PaymentEvent
 from ticketing.payment.rejections import (
     PaymentIsRefunded,
     PaymentRefundIsRequested,
     PaymentRejection,
 )
-from ticketing.policies import ProcessTerms, patience_with, refund_reason
-from ticketing.reservations.api import ReservationService, Reserved
+from ticketing.policies import patience_with, refund_reason
+from ticketing.reservations.api import Reserved
 
 PROCESS = "BookingPaymentProcess"
 
 Answer = Accepted[Booking | None, BookingEvent] | BookingRejection
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a payment needs to find its end."""
-
-    bookings: BookingHandler
-    payments: PaymentHandler
-    reservations: ReservationService
-    terms: ProcessTerms
+async def use_new_payment(payment_id: PaymentId, _: PaymentEvent, by: Services) -> None:
+    """Use a payment that has just been received."""
+    await use_payment(payment_id, timedelta(0), by)
 
 
-async def use_payment(payment_id: PaymentId, *, waited: timedelta, by: Services) -> None:
+async def use_payment(payment_id: PaymentId, waited: timedelta, by: Services) -> None:
     """Apply it, or request its refund; neither, while its booking may still be confirmed."""
     payment = await by.payments.read(StreamId(payment_stream(payment_id)))
     assert payment is not None  # its events are in the log
@@ -77,7 +73,7 @@ async def _answer(pay: PayBooking, waited: timedelta, by: Services) -> Answer:
         case BookingIsNotConfirmed() if waited >= patience_with(answer, by.terms):
             # Without a final answer of the booking it could be confirmed, and paid with this
             # money by the next who asks, while we give it back.
-            await deny_unconfirmed(pay.booking_id, bookings=by.bookings)
+            await deny_unconfirmed(pay.booking_id, by)
             return await _answer(pay, waited, by)
         case BookingIsExpired() if by.terms.late_payment == "reinstate":
             return await _reinstate(pay, by)

@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+from choreography.services import Services
+from eventstore.slices import StreamId
 from ticketing.booking.events import (
     BookingCancelled,
     BookingConfirmed,
@@ -14,33 +16,36 @@ from ticketing.booking.events import (
     BookingSettled,
 )
 from ticketing.booking.state import Booking
-from ticketing.ids import BookingId, PaymentId
-from ticketing.notifications.api import Notification, NotificationKind, Notifier
-from ticketing.payment.state import Payment
+from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
+from ticketing.notifications.api import Notification, NotificationKind
+from ticketing.payment.events import PaymentEvent
 
 
-async def tell_of_booking(
-    booking_id: BookingId, event: BookingEvent, booking: Booking, *, notifier: Notifier
-) -> None:
+async def tell_of_booking(booking_id: BookingId, event: BookingEvent, by: Services) -> None:
     """Tell of the event, unless it is one that clients do not care for."""
     kind = _kind(event)
     if kind is not None:
-        await notifier.notify(_about_booking(kind, booking_id, booking))
+        booking = await _booking(booking_id, by)
+        assert booking is not None  # its event is in the log
+        await by.notifier.notify(_about_booking(kind, booking_id, booking))
 
 
-async def remind(booking_id: BookingId, booking: Booking, *, notifier: Notifier) -> None:
+async def remind(booking_id: BookingId, by: Services) -> None:
     """Remind of the payment, unless it has come."""
+    booking = await _booking(booking_id, by)
+    assert booking is not None  # the view knows it
     if booking.status == "confirmed":
-        await notifier.notify(_about_booking("payment_reminder", booking_id, booking))
+        await by.notifier.notify(_about_booking("payment_reminder", booking_id, booking))
 
 
-async def tell_of_refund(
-    payment_id: PaymentId, payment: Payment, booking: Booking | None, *, notifier: Notifier
-) -> None:
+async def tell_of_refund(payment_id: PaymentId, _: PaymentEvent, by: Services) -> None:
     """Tell the booking's client that the money went back; without a booking there is nobody."""
+    payment = await by.payments.read(StreamId(payment_stream(payment_id)))
+    assert payment is not None  # its event is in the log
+    booking = await _booking(payment.booking_id, by)
     if booking is None:
         return
-    await notifier.notify(
+    await by.notifier.notify(
         Notification(
             kind="refunded",
             about=payment_id,
@@ -51,6 +56,10 @@ async def tell_of_refund(
             reason=payment.refund_reason,
         )
     )
+
+
+async def _booking(booking_id: BookingId, by: Services) -> Booking | None:
+    return await by.bookings.read(StreamId(booking_stream(booking_id)))
 
 
 def _kind(event: BookingEvent) -> NotificationKind | None:

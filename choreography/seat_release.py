@@ -1,5 +1,6 @@
 """A booking that ended without being settled gives its seats back."""
 
+from choreography.services import Services
 from ticketing.booking.events import (
     BookingCancelled,
     BookingDenied,
@@ -7,12 +8,10 @@ from ticketing.booking.events import (
     BookingExpired,
 )
 from ticketing.ids import FIRST_ATTEMPT, BookingId
-from ticketing.reservations.api import ReservationService
+
+ENDS = (BookingExpired, BookingCancelled, BookingDenied)
 
 
-async def release_seats(
-    booking_id: BookingId, event: BookingEvent, *, reservations: ReservationService
-) -> None:
-    """Release on the three ends; a reservation still on its way meets the tombstone."""
-    if isinstance(event, BookingExpired | BookingCancelled | BookingDenied):
-        await reservations.release(booking_id, FIRST_ATTEMPT)
+async def release_seats(booking_id: BookingId, _: BookingEvent, by: Services) -> None:
+    """Release the seats; a reservation that is still on its way meets the tombstone."""
+    await by.reservations.release(booking_id, FIRST_ATTEMPT)

@@ -1,17 +1,17 @@
 """Runs the consumers of the log: views and process starter, or the whole choreography."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 
-from entrypoints.choreographed import Choreography
+from temporalio.client import Client
+
+from choreography.booking_expiration import run_sweeps
 from entrypoints.interrupts import draining
 from entrypoints.observability.health import Readiness, health, routes
 from entrypoints.observability.telemetry import configure
-from entrypoints.processes import members, temporal_of
+from entrypoints.processes import members, sweeps, temporal_of
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, ConsumerOfOurs, box_office, measure, needs_of
+from entrypoints.wiring import BoxOffice, box_office, needs_of
 
 FINISH_WITHIN = timedelta(seconds=8)  # a member that says nothing for longer is taken for dead
 
@@ -22,23 +22,23 @@ async def run_consumers() -> None:
     settings = Settings()
     async with draining() as drain, box_office(settings) as parts:
         client = await temporal_of(settings)
-        router = routes(
-            Readiness(drain, needs_of(parts, client)), parts.metrics, partial(measure, parts)
-        )
+        router = routes(Readiness(drain, needs_of(parts, client)), parts.metrics, parts.measure)
         async with health(settings, router):
-            await consume(settings, parts, members(settings, parts, client), drain)
+            await consume(settings, parts, client, drain)
 
 
 async def consume(
-    settings: Settings,
-    parts: BoxOffice,
-    consumers: Sequence[ConsumerOfOurs],
-    stopping: asyncio.Event,
+    settings: Settings, parts: BoxOffice, client: Client | None, stopping: asyncio.Event
 ) -> None:
-    """Run the consumers, and the sweeps of the choreography; events in hand are finished."""
+    """Run the consumers, and the sweeps of the choreography; events in hand are finished.
+
+    The client is `temporal_of` the settings.
+    """
+    consumers = members(settings, parts, client)
+    frequency = timedelta(seconds=settings.expiration_poll_seconds)
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(consumer.run()) for consumer in consumers]
-        sweeping = group.create_task(_sweep(settings, parts))
+        sweeping = group.create_task(run_sweeps(sweeps(settings, parts), frequency))
         await stopping.wait()
         sweeping.cancel()
         for consumer in consumers:
@@ -46,9 +46,3 @@ async def consume(
         _, late = await asyncio.wait(running, timeout=FINISH_WITHIN.total_seconds())
         for task in late:
             task.cancel()
-
-
-async def _sweep(settings: Settings, parts: BoxOffice) -> None:
-    if settings.process == "choreographed":
-        frequency = timedelta(seconds=settings.expiration_poll_seconds)
-        await Choreography(settings, parts).run_sweeps(frequency)

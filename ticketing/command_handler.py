@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from secrets import SystemRandom
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar, get_args
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
@@ -14,12 +14,15 @@ from eventstore.api import Appended, Bell, CommandRef, EventStore, Exact, Metada
 from eventstore.codec import Codec
 from eventstore.slices import Slice, StreamId
 from ticketing.booking.commands import BookingCommand, PayBooking
+from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking
 from ticketing.decider import Decider, Rejection
 from ticketing.errors import TransientError
+from ticketing.ids import booking_stream, payment_stream
 from ticketing.payment.commands import PaymentCommand
+from ticketing.payment.decider import PAYMENT
 from ticketing.payment.events import PaymentEvent
 from ticketing.payment.rejections import PaymentRejection
 from ticketing.payment.state import Payment
@@ -128,6 +131,30 @@ BookingHandler: TypeAlias = CommandHandler[
 PaymentHandler: TypeAlias = CommandHandler[
     PaymentCommand, Payment | None, PaymentEvent, PaymentRejection
 ]
+BOOKING_CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
+PAYMENT_CODEC: Codec[PaymentEvent] = Codec(get_args(PaymentEvent))
+
+
+def booking_handler(store: EventStore, doorbell: Bell) -> BookingHandler:
+    """Return the handler of commands to bookings."""
+    return CommandHandler(
+        store,
+        doorbell,
+        BOOKING,
+        BOOKING_CODEC,
+        lambda command: StreamId(booking_stream(command.booking_id)),
+    )
+
+
+def payment_handler(store: EventStore, doorbell: Bell) -> PaymentHandler:
+    """Return the handler of commands to payments."""
+    return CommandHandler(
+        store,
+        doorbell,
+        PAYMENT,
+        PAYMENT_CODEC,
+        lambda command: StreamId(payment_stream(command.payment_id)),
+    )
 
 
 def digest(command: BaseModel) -> UUID:

@@ -27,12 +27,30 @@ def payment_stream(payment_id: PaymentId) -> str:
     return f"payment-{payment_id}"
 
 
+def booking_of(stream: str) -> BookingId:
+    """Return the id of the booking whose stream this is."""
+    return BookingId(stream.removeprefix("booking-"))
+
+
+def payment_of(stream: str) -> PaymentId:
+    """Return the id of the payment whose stream this is."""
+    return PaymentId(stream.removeprefix("payment-"))
+
+
 def command_id(process_id: str, step: str) -> UUID:
     """Return the id of a step's command: a repeated step sends the same command."""
     return uuid5(_COMMANDS, f"{process_id}/{step}")
 
 
 FIRST_ATTEMPT = 1  # the attempt to reserve that a booking itself makes
+
+
+def receipt_of(payment_id: PaymentId) -> UUID:
+    """Return the id of the command that receives a payment.
+
+    The webhook and the payment's process both receive it: whoever is first, it is one command.
+    """
+    return command_id(payment_stream(payment_id), "receive_payment")
 
 
 def reinstatement_attempt(payment_id: PaymentId) -> int:

@@ -28,10 +28,9 @@ from benchmarks.compare.work import (
     put_on_sale,
     seats_from,
 )
-from entrypoints.wiring import verify_all
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId
-from ticketing.verification.postgres import open_payments, unended_bookings, verify_provider
+from ticketing.reconciliation import verify_all
 
 SHORT, LONG = "faults-short", "faults-long"
 SHORT_HOLD = timedelta(seconds=4)
@@ -189,9 +188,7 @@ async def _until_quiet(side: Side) -> float:
     began = loop.time()
 
     async def quiet() -> bool:
-        return not (await _unended(side) or await open_payments(side.parts.pool)) and not (
-            await _broken_promises(side)
-        )
+        return not (await _unended(side) or await _broken_promises(side))
 
     await measure.until(quiet, QUIET_WITHIN, LOOK_EVERY)
     return round(loop.time() - began, 1)
@@ -199,13 +196,11 @@ async def _until_quiet(side: Side) -> float:
 
 async def _findings(side: Side) -> list[str]:
     """Return what the comparison's own checks and those of `box-office verify` find."""
-    pool = side.parts.pool
-    parked: int = await pool.fetchval(PARKED)
+    parked: int = await side.parts.pool.fetchval(PARKED)
     collisions = side.log("postgres").count(COLLISION)
     return [
         *await _broken_promises(side),
         *(f"{booking_id}: has not ended" for booking_id in await _unended(side)),
-        *(f"{payment}: money neither used nor returned" for payment in await open_payments(pool)),
         *([f"{parked} events are parked"] if parked else []),
         *([f"{collisions} appends collided in the log"] if collisions else []),
     ]
@@ -213,14 +208,12 @@ async def _findings(side: Side) -> list[str]:
 
 async def _unended(side: Side) -> list[BookingId]:
     """Return the open bookings of these customers; some of other scenarios stay unpaid."""
-    unended = await unended_bookings(side.parts.pool)
+    unended = await side.parts.verification.unended_bookings()
     return [booking_id for booking_id in unended if booking_id.startswith("faults-")]
 
 
 async def _broken_promises(side: Side) -> list[str]:
-    ledger = await side.parts.provider.ledger()
-    found = await verify_provider(side.parts.pool, ledger)
-    return [*await verify_all(side.parts), *map(str, found)]
+    return await verify_all(side.parts.verification, side.parts.provider)
 
 
 def _in_logs(side: Side) -> dict[str, int]:

@@ -14,18 +14,15 @@ from entrypoints.processes import members, temporal_of
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import connect_temporal, run_worker
 from entrypoints.webhooks.app import serve
-from entrypoints.wiring import (
-    BoxOffice,
-    box_office,
-    migrate_database,
-    open_payments,
-    rebuild_views,
-    unended_bookings,
-    untold_payments,
-    verify_all,
-)
+from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
 from ticketing.errors import TransientError
 from ticketing.payment.commands import ReceivePayment
+from ticketing.reconciliation import (
+    open_payments,
+    unended_bookings,
+    unreported_captures,
+    verify_all,
+)
 from workflows.client import start_booking, start_payment
 from workflows.encryption import key_ring
 
@@ -104,7 +101,7 @@ async def verify(as_json: Json = False) -> None:
     Findings make the exit code 6.
     """
     async with box_office(Settings()) as parts:
-        findings = await verify_all(parts)
+        findings = await verify_all(parts.verification, parts.provider)
     if findings:
         raise InvariantsBroken(findings)
     answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)
@@ -135,10 +132,11 @@ async def restart_processes(as_json: Json = False) -> None:
     bookings: list[str] = []
     payments: list[str] = []
     async with box_office(settings) as parts:
-        for placed in await unended_bookings(parts):
+        for placed in await unended_bookings(parts.verification, parts.bookings):
             await start_booking(client, settings.task_queue, placed)
             bookings.append(placed.booking_id)
-        for received in (*await open_payments(parts), *await _untold(parts)):
+        unfinished = await open_payments(parts.verification, parts.payments)
+        for received in (*unfinished, *await _unreported(parts)):
             await start_payment(client, settings.task_queue, received, again=True)
             payments.append(received.payment_id)
     have = answers.counted(len(bookings), "booking"), answers.counted(len(payments), "payment")
@@ -146,10 +144,10 @@ async def restart_processes(as_json: Json = False) -> None:
     answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
 
 
-async def _untold(parts: BoxOffice) -> list[ReceivePayment]:
+async def _unreported(parts: BoxOffice) -> list[ReceivePayment]:
     """Return captures without a webhook; none if the provider does not answer."""
     try:
-        return await untold_payments(parts)
+        return await unreported_captures(parts.verification, parts.provider)
     except TransientError as error:
         typer.echo(f"Money without a notice was not looked for: {error}", err=True)
         return []

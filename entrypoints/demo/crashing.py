@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 from entrypoints.consumers import consume
-from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal, worker
 from entrypoints.wiring import box_office
@@ -51,7 +50,7 @@ async def main() -> None:
         reservations = cast(Any, KilledOnceSeatsAreHeld(opened.reservations))
         parts = replace(opened, reservations=reservations)
         if settings.process == "choreographed":
-            await consume(settings, parts, members(settings, parts, None), asyncio.Event())
+            await consume(settings, parts, None, asyncio.Event())
             return
         async with worker(await connect_temporal(settings), settings, parts):
             await asyncio.Event().wait()

@@ -8,7 +8,7 @@ from entrypoints.demo.narrator import console, say
 from entrypoints.devstack.stack import Stack
 from entrypoints.errors import InvariantsBroken, NotAsTold
 from entrypoints.processes import booking_process
-from entrypoints.wiring import BoxOffice, verify_all
+from entrypoints.wiring import BoxOffice
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingStatus
@@ -17,6 +17,7 @@ from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_str
 from ticketing.money import Money
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.process import PaymentOutcome, PlaceAnswer
+from ticketing.reconciliation import verify_all
 from ticketing.seats import Seat
 
 PATIENCE = timedelta(seconds=60)  # a busy machine; then the demo fails
@@ -136,7 +137,7 @@ async def verify(parts: BoxOffice) -> None:
     Raises:
         InvariantsBroken: they do not.
     """
-    findings = await verify_all(parts)
+    findings = await verify_all(parts.verification, parts.provider)
     if findings:
         raise InvariantsBroken(findings)
     console.print("\n[bold green]verify: clean[/bold green]")

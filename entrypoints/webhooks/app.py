@@ -11,7 +11,7 @@ from entrypoints.interrupts import draining
 from entrypoints.observability.health import Readiness, routes
 from entrypoints.settings import Settings
 from entrypoints.webhooks.routes import router
-from entrypoints.wiring import BoxOffice, box_office, needs_of, payment_notices
+from entrypoints.wiring import BoxOffice, box_office, needs_of
 
 SECRET_BYTES_MIN = 16  # fewer can be guessed from one signed notice
 
@@ -29,7 +29,7 @@ def app(settings: Settings, parts: BoxOffice, drain: asyncio.Event) -> FastAPI:
             f"secrets shared with the provider, each of {SECRET_BYTES_MIN} bytes or more",
         )
     application = FastAPI(openapi_url=None)
-    application.include_router(router(payment_notices(parts), secrets, _now))
+    application.include_router(router(parts.notices, secrets, _now))
     application.include_router(routes(Readiness(drain, needs_of(parts, None)), parts.metrics))
     return application
 

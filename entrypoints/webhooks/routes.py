@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from entrypoints.http.bodies import read
 from ticketing.errors import TransientError
 from ticketing.notice_receiver import NoticeReceiver, Received
-from ticketing.payment_provider.notices import Tx, parse_notice
+from ticketing.payment_provider.notices import parse_notice
 from ticketing.payment_provider.signature import SignatureRefusal, verify
 
 BODY_BYTES_MAX = 64 * 1024  # a notice has 1 KB; nobody is read any further
@@ -43,7 +43,7 @@ _log = structlog.get_logger()
 
 
 def router(
-    receiver: NoticeReceiver[Tx], secrets: Sequence[bytes], clock: Callable[[], datetime]
+    receiver: NoticeReceiver, secrets: Sequence[bytes], clock: Callable[[], datetime]
 ) -> APIRouter:
     """Return the route; its clock is this machine's: a stranger costs no query of the database."""
     routes = APIRouter()
@@ -63,7 +63,7 @@ def router(
 
 async def _answer(
     request: Request,
-    receiver: NoticeReceiver[Tx],
+    receiver: NoticeReceiver,
     secrets: Sequence[bytes],
     clock: Callable[[], datetime],
 ) -> Answer:

@@ -10,12 +10,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from entrypoints.wiring import BoxOffice
-from eventstore.postgres.verify import verify_log
 from tests.chaos.clients import Clients
 from tests.chaos.crew import Busy, Crew
 from tests.chaos.plans import Plan, concerts, plans, wrong_ends
 from ticketing.ids import BookingId
-from ticketing.verification.postgres import verify_business, verify_provider
 
 ENDS = "SELECT booking_id, status FROM verification.booking"
 LOOK_EVERY = timedelta(milliseconds=250)
@@ -82,9 +80,9 @@ async def violations(parts: BoxOffice, planned: Sequence[Plan]) -> list[str]:
     return [
         *wrong_ends(planned, await ends(parts)),
         *(f"parked: {each.consumer}, {each.stream}: {each.error}" for each in letters),
-        *map(str, await verify_log(parts.pool)),
-        *map(str, await verify_business(parts.pool)),
-        *map(str, await verify_provider(parts.pool, ledger)),
+        *map(str, await parts.verification.verify_log()),
+        *map(str, await parts.verification.verify_business()),
+        *map(str, await parts.verification.verify_provider(ledger)),
     ]
 
 

@@ -14,13 +14,11 @@ from entrypoints.wiring import BoxOffice, consumer
 from eventstore.api import StoredEvent
 from eventstore.delivery import AtLeastOnce, AtMostOnce, Handler
 from eventstore.errors import GapError
-from eventstore.postgres.verify import verify_log
 from tests.chaos.arena import ends
 from tests.chaos.plans import KINDS, Kind, concerts, plans, wrong_ends
 from tests.chaos.wired import cancel, place, subscription
 from tests.integration.eventstore.races import LAST_POSITION, LOCK
 from ticketing.ids import BookingId
-from ticketing.verification.postgres import verify_business
 
 BOOKINGS = [BookingId(f"b{number}") for number in range(20)]
 FROM_SEQUENCE = "SELECT nextval('es.positions') - 1 INTO pos;"  # as most stores do
@@ -107,7 +105,7 @@ async def test_a_checkpoint_before_the_effect_leaks_seats(
     await consumer(parts, subscription(settings, parts, CONFIRMATION)).run_until_caught_up()
     await asyncio.gather(*(cancel(parts, each) for each in BOOKINGS))
     assert await run_with_deaths(settings, parts, RELEASE, broken=broken) > 0
-    found = {finding.check for finding in await verify_business(parts.pool)}
+    found = {finding.check for finding in await parts.verification.verify_business()}
     assert found == ({"seat_not_released"} if broken else set())
 
 
@@ -122,4 +120,4 @@ async def test_without_the_slice_lock_and_dense_positions_the_gap_is_reported(
     await place_all(parts)
     with pytest.raises(GapError):
         await consumer(parts, subscription(settings, parts, CONFIRMATION)).run_until_caught_up()
-    assert list(await verify_log(parts.pool)) != []
+    assert list(await parts.verification.verify_log()) != []

@@ -9,7 +9,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from eventstore.slices import StreamId
 from tests.support.controls import BOOKING_ID, PAYMENT_ID, RECEIVE
-from tests.unit.choreography.office import BOOKING_CODEC, PAYMENT_CODEC, open_office
+from tests.unit.choreography.office import open_office
+from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
 from ticketing.errors import TransientError
 from ticketing.ids import booking_stream, payment_stream
 from ticketing.process import NoAnswerError

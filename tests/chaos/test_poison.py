@@ -8,19 +8,19 @@ from typing import Never, cast
 
 import pytest
 
-from entrypoints.choreographed import Choreography
+from choreography.booking_expiration import run_sweeps
+from entrypoints.processes import members, sweeps
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, consumer
 from eventstore.slices import StreamId, slice_of
 from tests.chaos.arena import LOOK_EVERY, START, ends, until
 from tests.chaos.plans import CALM, HOLDS, TOTAL, concerts
-from tests.chaos.wired import BrokenReservations, cancel, choreography, on, place, subscription
+from tests.chaos.wired import BrokenReservations, cancel, on, place, subscription
 from tests.support.clock import Clock
 from tests.support.log import streams_in
 from ticketing.ids import BookingId, PaymentId, command_id
 from ticketing.payment.commands import ReceivePayment, RequestRefund
 from ticketing.payment_provider.api import PaymentProvider
-from ticketing.verification.postgres import verify_business
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 
 PROCESS = "BookingConfirmationProcess"
@@ -66,9 +66,9 @@ async def test_poison_is_retried_then_parked_with_what_follows_and_handled_once_
     broken.mend()
     assert await confirming.retry_parked() == 2
     assert list(await parts.checkpoints.dead_letters()) == []
-    for each in choreography(settings, parts):
+    for each in members(settings, parts, None):
         await each.run_until_caught_up()
-    assert await verify_business(parts.pool) == ()
+    assert await parts.verification.verify_business() == ()
 
 
 async def test_poison_that_is_mended_in_time_is_confirmed(
@@ -112,7 +112,7 @@ async def test_a_provider_that_never_answers_holds_up_no_expiry(
     for name in (BOOKING_PROJECTION, PAYMENT_PROJECTION):
         await consumer(parts, subscription(settings, parts, name)).run_until_caught_up()
 
-    sweeping = asyncio.create_task(Choreography(settings, deaf).run_sweeps(LOOK_EVERY))
+    sweeping = asyncio.create_task(run_sweeps(sweeps(settings, deaf), LOOK_EVERY))
     async with asyncio.timeout(START.total_seconds()):
         await silent.asked.wait()
     await clock.advance(2 * HOLDS[CALM])

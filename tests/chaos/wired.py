@@ -6,9 +6,10 @@ from typing import cast
 
 import asyncpg
 
-from entrypoints.choreographed import Choreography
+from choreography import reactions
+from entrypoints.processes import services
 from entrypoints.settings import Settings
-from entrypoints.wiring import BoxOffice, ConsumerOfOurs, consumer
+from entrypoints.wiring import BoxOffice, projections
 from eventstore.consumer import Subscription
 from tests.chaos.plans import CALM
 from ticketing.booking.commands import CancelBooking, PlaceBooking
@@ -48,12 +49,9 @@ def on(parts: BoxOffice, reservations: BrokenReservations) -> BoxOffice:
 def subscription(
     settings: Settings, parts: BoxOffice, name: str
 ) -> Subscription[asyncpg.Connection]:
-    [found] = [s for s in Choreography(settings, parts).subscriptions() if s.name == name]
+    everybody = [*projections(parts), *reactions.subscriptions(services(settings, parts))]
+    [found] = [consumer for consumer in everybody if consumer.name == name]
     return found
-
-
-def choreography(settings: Settings, parts: BoxOffice) -> list[ConsumerOfOurs]:
-    return [consumer(parts, each) for each in Choreography(settings, parts).subscriptions()]
 
 
 async def place(parts: BoxOffice, booking_id: BookingId, row: int) -> None:

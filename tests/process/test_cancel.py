@@ -21,7 +21,6 @@ from ticketing.booking.commands import CancelBooking, ConfirmBooking
 from ticketing.booking.rejections import BookingIsCancelled
 from ticketing.ids import BookingId
 from ticketing.process import CancelAnswer
-from ticketing.verification.postgres import verify_business
 from workflows.booking import BookingWorkflow
 from workflows.client import booking_handle
 from workflows.messages import BookingOutcome
@@ -131,7 +130,7 @@ async def test_request_cancellation_of_a_waiting_process_cancels_the_booking(
     ended = await booking_handle(client, B1).result()
     assert (ended.status, ended.reason) == ("cancelled", "process cancelled")
     assert await running.held("b1") == 0
-    assert await verify_business(running.parts.pool) == ()
+    assert await running.parts.verification.verify_business() == ()
 
 
 async def test_request_cancellation_while_seats_are_reserved_leaks_none(

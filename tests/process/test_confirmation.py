@@ -9,7 +9,6 @@ from tests.process.conftest import CONCERT, Stage, place
 from tests.support.gates import gated
 from ticketing.ids import BookingId
 from ticketing.process import NoAnswerError, PaymentOutcome
-from ticketing.verification.postgres import verify_business
 from workflows.client import OrchestratedBookingProcess, booking_handle
 from workflows.payment import PaymentWorkflow
 
@@ -61,7 +60,7 @@ async def test_h23_a_reservation_whose_answer_was_lost_is_released(
         await booking_handle(client, B1).result()
 
         assert await stage.held("b1") == 0
-    assert await verify_business(stage.parts.pool) == ()
+    assert await stage.parts.verification.verify_business() == ()
 
 
 async def test_h38_who_lost_patience_asks_again_and_gets_the_answer(

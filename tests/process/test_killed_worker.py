@@ -14,7 +14,6 @@ from entrypoints.devstack.children import Child, Home, child, claim
 from entrypoints.wiring import ROOT
 from tests.process.conftest import CONCERT, PATIENCE, Stage, place
 from ticketing.process import PlaceAnswer
-from ticketing.verification.postgres import verify_business
 
 BOOKINGS, SEEN = 20, 3
 LOOK_AGAIN = timedelta(milliseconds=100)  # when no bell was heard
@@ -77,4 +76,4 @@ async def test_a_worker_killed_among_20_bookings_leaves_none_undecided(
     holders = {each.booking_id for each in await stage.parts.reservations.seats(CONCERT)} - {None}
     assert holders == {each.booking_id for each in decisions}
     assert await stage.parts.pool.fetchval(CONFIRMED) == BOOKINGS
-    assert await verify_business(stage.parts.pool) == ()
+    assert await stage.parts.verification.verify_business() == ()

@@ -16,7 +16,6 @@ from temporalio.testing import TimeSkipper
 from entrypoints.devstack.children import claim, free_port
 from entrypoints.settings import LOOPBACK
 from entrypoints.temporal import worker
-from entrypoints.wiring import open_payments
 from tests.process.conftest import CONCERT, PRICE, Stage, place
 from tests.process.test_confirmation import until_it_waits
 from tests.process.test_killed_worker import worker_process
@@ -29,7 +28,7 @@ from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRe
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.payment_provider.sandbox import SandboxProvider
 from ticketing.process import PaymentOutcome
-from ticketing.verification.postgres import verify_business
+from ticketing.reconciliation import open_payments
 from workflows.client import start_payment
 from workflows.payment import PaymentWorkflow
 
@@ -139,7 +138,7 @@ async def test_payments_whose_processes_are_lost_get_new_ones(
             await paid.parts.payments.execute(command, command_id=uuid4(), metadata={})
 
     async with worker(client, paid.settings, paid.parts):
-        lost = await open_payments(paid.parts)
+        lost = await open_payments(paid.parts.verification, paid.parts.payments)
         assert [each.payment_id for each in lost] == ["p1", "p2"]
         outcomes = [
             await (await start_payment(client, paid.settings.task_queue, each, again=True)).result()
@@ -148,7 +147,7 @@ async def test_payments_whose_processes_are_lost_get_new_ones(
 
     assert [each.refund_reason for each in outcomes] == ["booking_cancelled", "amount_mismatch"]
     assert [await provider.effects("refund", each) for each in ("p1", "p2")] == [1, 1]
-    assert await verify_business(paid.parts.pool) == ()
+    assert await paid.parts.verification.verify_business() == ()
 
 
 async def counted(url: str, name: str) -> float:

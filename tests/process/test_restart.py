@@ -7,7 +7,6 @@ from temporalio.testing import TimeSkipper
 
 from entrypoints.devstack.servers import TemporalServer
 from entrypoints.temporal import worker
-from entrypoints.wiring import unended_bookings
 from tests.conftest import fresh_namespace
 from tests.process.conftest import (
     CONCERT,
@@ -22,7 +21,7 @@ from tests.support.clock import Clock
 from ticketing.ids import BookingId
 from ticketing.money import Money
 from ticketing.process import PlaceAnswer
-from ticketing.verification.postgres import verify_business
+from ticketing.reconciliation import unended_bookings
 from workflows.client import OrchestratedBookingProcess, booking_handle, start_booking
 
 DEARER = Money(amount_minor=900, currency="EUR")
@@ -72,14 +71,14 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
     process = OrchestratedBookingProcess(forgetful, queue, patience=PATIENCE)
 
     async with worker(forgetful, stage.settings, stage.parts):
-        for placed in await unended_bookings(stage.parts):
+        for placed in await unended_bookings(stage.parts.verification, stage.parts.bookings):
             await start_booking(forgetful, queue, placed)
 
         assert await process.place(place(CONFIRMED, "1-1")) == decision
         assert (await process.place(place(PLACED, "1-3"))).total == DEARER
         assert [await has_process(forgetful, each) for each in ENDED] == [False] * len(ENDED)
         assert [await stage.events(each) for each in ENDED] == ended
-        assert await verify_business(stage.parts.pool) == ()
+        assert await stage.parts.verification.verify_business() == ()
 
         await clock.advance(HOLD)
         handle = booking_handle(forgetful, CONFIRMED)
@@ -97,7 +96,7 @@ async def test_a_second_restart_finds_the_processes_of_the_first(
     await running.process.place(place(CONFIRMED, "1-1"))
     first = await booking_handle(client, CONFIRMED).describe()
 
-    for placed in await unended_bookings(running.parts):
+    for placed in await unended_bookings(running.parts.verification, running.parts.bookings):
         await start_booking(client, running.settings.task_queue, placed)
 
     assert (await booking_handle(client, CONFIRMED).describe()).run_id == first.run_id

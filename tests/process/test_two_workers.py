@@ -25,7 +25,6 @@ from ticketing.reservations.api import (
 )
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
-from ticketing.verification.postgres import verify_business
 
 SEED = 20_300_504
 CLIENTS, SEATS, SEATS_MAX = 200, 10, 4
@@ -106,6 +105,6 @@ async def test_fault_10_200_clients_of_two_workers_get_10_seats_once_each(
         assert denied.status == "denied"
         assert seats_named(denied) <= seats[denied.booking_id] & holders.keys()
     assert await stage.parts.pool.fetchval(DEADLOCKS) == 0
-    assert await verify_business(stage.parts.pool) == ()
+    assert await stage.parts.verification.verify_business() == ()
     assert min(one.asked, other.asked) > 0
     assert one.asked + other.asked == CLIENTS

@@ -11,11 +11,11 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper
 
-from entrypoints.choreographed import Choreography
-from entrypoints.processes import booking_process
+from choreography.booking_expiration import run_sweeps
+from entrypoints.processes import booking_process, members, sweeps
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import BoxOffice, box_office, consumer, consumers
+from entrypoints.wiring import BoxOffice, box_office
 from eventstore.slices import StreamId
 from tests.support.clock import Clock
 from tests.support.gates import Gate, GatedReservations
@@ -34,7 +34,6 @@ from ticketing.reservations.api import Concert, PriceZone
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
 from ticketing.verification.api import Finding
-from ticketing.verification.postgres import verify_business, verify_provider
 from workflows.client import OrchestratedBookingProcess
 
 HOLD = timedelta(hours=6)
@@ -167,8 +166,8 @@ class Twin:
     async def verify(self) -> tuple[Finding, ...]:
         ledger = await self.parts.provider.ledger()
         return (
-            *await verify_business(self.parts.pool),
-            *await verify_provider(self.parts.pool, ledger),
+            *await self.parts.verification.verify_business(),
+            *await self.parts.verification.verify_provider(ledger),
         )
 
 
@@ -208,7 +207,7 @@ async def twin(
         started = (
             _orchestrated(gated, settings, client)
             if orchestrated
-            else _choreographed(gated, settings)
+            else _choreographed(gated, settings.model_copy(update={"process": "choreographed"}))
         )
         async with started as (process, passing):
             yield Twin(request.param, parts, process, provider, told, clock, gate, passing)
@@ -235,7 +234,7 @@ async def _orchestrated(
                     group.create_task(skipper.fast_forward(handle, skip))
 
     async with worker(client, settings, parts), asyncio.TaskGroup() as group:
-        running = [group.create_task(each.run()) for each in consumers(client, settings, parts)]
+        running = [group.create_task(each.run()) for each in members(settings, parts, client)]
         yield (
             OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE),
             passing,
@@ -251,12 +250,9 @@ async def _choreographed(
     async def passing(by: timedelta) -> None:
         """Nothing to do: the sweeps ask the database's clock."""
 
-    choreography = Choreography(settings, parts)
     async with asyncio.TaskGroup() as group:
-        running = [
-            group.create_task(consumer(parts, each).run()) for each in choreography.subscriptions()
-        ]
-        running.append(group.create_task(choreography.run_sweeps(SWEEP_EVERY)))
+        running = [group.create_task(each.run()) for each in members(settings, parts, None)]
+        running.append(group.create_task(run_sweeps(sweeps(settings, parts), SWEEP_EVERY)))
         yield booking_process(settings, parts, None), passing
         for each in running:
             each.cancel()

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-from entrypoints.wiring import BOOKING_CODEC
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import Slice, StreamId
 from tests.integration.eventstore.races import somebody_waits_for_a_slice, until
@@ -24,7 +23,7 @@ from tests.scenarios.conftest import (
 from tests.support.log import streams_in
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.rejections import BookingAlreadyExists, DuplicateSeats, TooManySeats
-from ticketing.command_handler import CommandHandler
+from ticketing.command_handler import BOOKING_CODEC, CommandHandler
 from ticketing.ids import BookingId, ConcertId, booking_stream
 from ticketing.process import CancelAnswer
 from ticketing.reservations.api import Reserved

@@ -12,11 +12,11 @@ from uuid import UUID
 
 import pytest
 
-from entrypoints.wiring import BOOKING_CODEC, PAYMENT_CODEC
 from eventstore.api import NewEvent, StoredEvent
 from eventstore.slices import Slice, StreamId
 from tests.support import controls
 from ticketing.booking.events import BookingEvent
+from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
 from ticketing.payment.events import PaymentEvent
 
 LINES = Path(__file__).with_name("stored_events.jsonl").read_text("utf-8").splitlines()

@@ -15,6 +15,7 @@ from ticketing.ids import (
     booking_stream,
     command_id,
     payment_stream,
+    receipt_of,
 )
 from ticketing.money import Money, total_of
 from ticketing.process import new_id
@@ -44,6 +45,10 @@ def test_the_same_step_of_the_same_process_is_the_same_command() -> None:
     assert command_id("booking-ada-1", "confirm_booking") == first
     assert command_id("booking-ada-1", "deny_booking") != first
     assert command_id("booking-ada-2", "confirm_booking") != first
+
+
+def test_the_receipt_of_a_payment_is_the_command_that_stands_in_the_log() -> None:
+    assert receipt_of(PaymentId("bank-7")) == UUID("e973f92b-b601-5be3-aa73-610c1a233914")
 
 
 def test_a_new_id_is_a_uuid_of_version_7_that_tells_its_millisecond() -> None:

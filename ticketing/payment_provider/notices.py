@@ -1,10 +1,11 @@
 """The provider's notices: they arrive several times, in any order, or never."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, NewType, Protocol, TypeVar
+from typing import Literal, NewType, Protocol
 
 from pydantic import AwareDatetime, ConfigDict
 
+from eventstore.api import EventStore
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment_provider.api import ProviderPayment
 from ticketing.payment_provider.signature import VerifiedBody
@@ -44,19 +45,16 @@ def parse_notice(body: VerifiedBody) -> Notice:
     return Notice.model_validate_json(body)
 
 
-Stored = Literal[
-    "stored", "known", "notice_differs"
-]  # `notice_differs`: the id was stored with other content
-Tx = TypeVar("Tx")  # the inbox's transaction, in which the effect is written too
+# `notice_differs`: the id was stored with other content
+Stored = Literal["stored", "known", "notice_differs"]
 
 
-class NoticeInbox(Protocol[Tx]):
+class NoticeInbox(Protocol):
     """Stores every notice once."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Tx]:
-        """Open a transaction; it commits at the block's end, and rolls back on an error."""
-        ...
+    def storing(self, notice: Notice) -> AbstractAsyncContextManager[tuple[Stored, EventStore]]:
+        """Store a notice, then append its effect in the block: both are committed, or neither.
 
-    async def store(self, tx: Tx, notice: Notice) -> Stored:
-        """Store a notice before its effect, so that a copy waits for this transaction."""
+        A copy of the notice waits for the end of the block.
+        """
         ...

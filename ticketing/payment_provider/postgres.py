@@ -1,11 +1,12 @@
 """The inbox of the provider's notices in Postgres, in the schema `payments`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
 from asyncpg import Connection, Pool
 
+from eventstore.api import EventStore
 from ticketing.payment_provider.notices import Notice, Stored
 
 # This waits for the end of another transaction that stores the same id.
@@ -22,27 +23,30 @@ IS_SAME = "SELECT content = $2 FROM payments.notice WHERE notice_id = $1"
 
 
 class PostgresNoticeInbox:
-    """A `NoticeInbox` whose transaction is a connection."""
+    """A `NoticeInbox`; `log_in` makes the store of events that appends in a transaction."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, log_in: Callable[[Connection], EventStore]) -> None:
         self._pool = pool
+        self._log_in = log_in
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def storing(self, notice: Notice) -> AsyncIterator[tuple[Stored, EventStore]]:
         # `es.append` demands this level, and `IS_SAME` must see the row that `STORE` waited for.
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="read_committed"),
         ):
             # A pool hands out a proxy that has every method of Connection.
-            yield cast(Connection, connection)
+            tx = cast(Connection, connection)
+            yield await store(tx, notice), self._log_in(tx)
 
-    async def store(self, tx: Connection, notice: Notice) -> Stored:
-        content = notice.model_dump_json()
-        new: str | None = await tx.fetchval(
-            STORE, notice.notice_id, notice.type, notice.payment.payment_id, content
-        )
-        if new is not None:
-            return "stored"
-        same: bool = await tx.fetchval(IS_SAME, notice.notice_id, content)
-        return "known" if same else "notice_differs"
+
+async def store(tx: Connection, notice: Notice) -> Stored:
+    content = notice.model_dump_json()
+    new: str | None = await tx.fetchval(
+        STORE, notice.notice_id, notice.type, notice.payment.payment_id, content
+    )
+    if new is not None:
+        return "stored"
+    same: bool = await tx.fetchval(IS_SAME, notice.notice_id, content)
+    return "known" if same else "notice_differs"

@@ -1,8 +1,11 @@
 """What is wrong with the business as a whole, by the tables alone."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from ticketing.ids import BookingId, PaymentId
+from ticketing.money import Money
+from ticketing.payment_provider.api import ProviderPayment
 from ticketing.value import Value
 
 Check = Literal[
@@ -39,3 +42,43 @@ class Finding(Value):
         ]
         words = ": ".join(filter(None, (self.check, ", ".join(about), self.what)))
         return f"{words} ({', '.join(self.events)})" if self.events else words
+
+
+class OurPayment(Value):
+    """A payment as the log tells it."""
+
+    payment_id: PaymentId
+    booking_id: BookingId
+    amount: Money
+    applied: bool
+    refunded: bool
+
+
+class Verification(Protocol):
+    """Questions to the whole database. Each reads the whole log, so they are not for every minute.
+
+    The answers are those of one instant.
+    """
+
+    async def verify_log(self) -> Sequence[object]:
+        """Return every broken promise of the log."""
+        ...
+
+    async def verify_business(self) -> Sequence[Finding]:
+        """Return every broken promise of the business."""
+        ...
+
+    async def verify_provider(self, ledger: Sequence[ProviderPayment]) -> Sequence[Finding]:
+        """Return where the provider's ledger and ours disagree.
+
+        Read the provider's first: ours may be ahead of it.
+        """
+        ...
+
+    async def unended_bookings(self) -> Sequence[BookingId]:
+        """Return the bookings that are in no final state."""
+        ...
+
+    async def payments(self) -> Sequence[OurPayment]:
+        """Return every payment in the log, whatever became of it."""
+        ...

@@ -1,16 +1,15 @@
 """Checks the promises over the whole database, by SQL and not by the rules that are checked."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from asyncpg import Pool
 from asyncpg.pool import PoolConnectionProxy
 
-from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
-from ticketing.money import Money
+from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment_provider.api import ProviderPayment
-from ticketing.verification.api import Check, Finding
-from ticketing.verification.provider import OurPayment, compare
+from ticketing.verification.api import Check, Finding, OurPayment
+from ticketing.verification.provider import reconcile
 from ticketing.views.api import BOOKING_PROJECTION
 
 PATIENCE_SECONDS = 600.0  # what reads the whole log; the pool is less patient
@@ -20,13 +19,6 @@ SELECT booking_id
   FROM verification.booking
  WHERE status IN ('awaiting_confirmation', 'confirmed')
  ORDER BY booking_id
-"""
-
-OPEN_PAYMENTS = """
-SELECT payment_id
-  FROM verification.payment
- WHERE NOT applied AND NOT refunded
- ORDER BY payment_id
 """
 
 SEAT_CONSTRAINT_MISSING = """
@@ -158,7 +150,8 @@ HAVING sum(received) - sum(refunded) - sum(under_way) <> sum(settled)
 """
 
 PAYMENTS = """
-SELECT payment_id, booking_id, amount, refunded
+SELECT jsonb_build_object('payment_id', payment_id, 'booking_id', booking_id, 'amount', amount,
+                          'applied', applied, 'refunded', refunded) AS payment
   FROM verification.payment
  ORDER BY payment_id
 """
@@ -186,50 +179,41 @@ CHECKS: dict[Check, str] = {
 }
 
 
-async def unended_bookings(pool: Pool) -> tuple[BookingId, ...]:
-    """The bookings that are in no final state: each needs a process."""
-    rows = await pool.fetch(UNENDED, timeout=PATIENCE_SECONDS)
-    return tuple(row["booking_id"] for row in rows)
+class PostgresVerification:
+    """`Verification`, by SQL; `verify_log` is the log's own part of it."""
 
+    def __init__(
+        self, pool: Pool, verify_log: Callable[[Pool], Awaitable[Sequence[object]]]
+    ) -> None:
+        self._pool = pool
+        self._verify_log = verify_log
 
-async def open_payments(pool: Pool) -> tuple[PaymentId, ...]:
-    """The payments that are neither applied nor refunded: each needs a process."""
-    rows = await pool.fetch(OPEN_PAYMENTS, timeout=PATIENCE_SECONDS)
-    return tuple(row["payment_id"] for row in rows)
+    async def verify_log(self) -> Sequence[object]:
+        return await self._verify_log(self._pool)
 
+    async def verify_business(self) -> tuple[Finding, ...]:
+        async with _snapshot(self._pool) as connection:
+            findings = [
+                Finding(check=check, events=(), **row)
+                for check in CHECKS
+                for row in await connection.fetch(
+                    CHECKS[check], *BINDS.get(check, ()), timeout=PATIENCE_SECONDS
+                )
+            ]
+            return await _with_events(connection, findings)
 
-async def known_payments(pool: Pool) -> frozenset[PaymentId]:
-    """Every payment in the log, whatever became of it."""
-    rows = await pool.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
-    return frozenset(row["payment_id"] for row in rows)
+    async def verify_provider(self, ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
+        async with _snapshot(self._pool) as connection:
+            ours = await _payments(connection)
+            return await _with_events(connection, reconcile(ours, ledger))
 
+    async def unended_bookings(self) -> tuple[BookingId, ...]:
+        rows = await self._pool.fetch(UNENDED, timeout=PATIENCE_SECONDS)
+        return tuple(row["booking_id"] for row in rows)
 
-async def verify_provider(pool: Pool, ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
-    """Where the provider's ledger and ours disagree. Read the ledger first: ours may be ahead."""
-    async with _snapshot(pool) as connection:
-        ours = [
-            OurPayment(
-                payment_id=row["payment_id"],
-                booking_id=row["booking_id"],
-                amount=Money.model_validate_json(row["amount"]),
-                refunded=row["refunded"],
-            )
-            for row in await connection.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
-        ]
-        return await _with_events(connection, compare(ours, ledger))
-
-
-async def verify_business(pool: Pool) -> tuple[Finding, ...]:
-    """Every broken promise, as of one instant; reads the whole log, so not for every minute."""
-    async with _snapshot(pool) as connection:
-        findings = [
-            Finding(check=check, events=(), **row)
-            for check in CHECKS
-            for row in await connection.fetch(
-                CHECKS[check], *BINDS.get(check, ()), timeout=PATIENCE_SECONDS
-            )
-        ]
-        return await _with_events(connection, findings)
+    async def payments(self) -> tuple[OurPayment, ...]:
+        async with _snapshot(self._pool) as connection:
+            return await _payments(connection)
 
 
 @asynccontextmanager
@@ -239,6 +223,11 @@ async def _snapshot(pool: Pool) -> AsyncIterator[PoolConnectionProxy]:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         yield connection
+
+
+async def _payments(connection: PoolConnectionProxy) -> tuple[OurPayment, ...]:
+    rows = await connection.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
+    return tuple(OurPayment.model_validate_json(row["payment"]) for row in rows)
 
 
 async def _with_events(

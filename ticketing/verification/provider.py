@@ -1,25 +1,13 @@
-"""Our payments against the ledger of the company that holds the money."""
+"""Reconciliation: our payments against the ledger of the company that holds the money."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ticketing.ids import BookingId, PaymentId
-from ticketing.money import Money
 from ticketing.payment_provider.api import ProviderPayment
-from ticketing.value import Value
-from ticketing.verification.api import Finding
+from ticketing.verification.api import Finding, OurPayment
 
 
-class OurPayment(Value):
-    """A payment as the log tells it."""
-
-    payment_id: PaymentId
-    booking_id: BookingId
-    amount: Money
-    refunded: bool
-
-
-def compare(ours: Sequence[OurPayment], ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
+def reconcile(ours: Sequence[OurPayment], ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
     """Each payment that the two tell differently; the findings' events are the caller's to add."""
     captured = {payment.payment_id: payment for payment in ledger}
     known = {payment.payment_id: payment for payment in ours}

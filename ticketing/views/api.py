@@ -1,5 +1,6 @@
 """What people see: tables that follow the log. Contract suite: tests/contract/views/."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal, Protocol
 
@@ -53,6 +54,13 @@ class PaymentView(Value):
     version: int
 
 
+class WaitingPayment(Value):
+    """A payment that has not come to its end, and how long ago it was received."""
+
+    payment_id: PaymentId
+    waited: timedelta
+
+
 SeatState = Literal["free", "held", "sold"]
 
 
@@ -91,10 +99,30 @@ class BookingViews(Protocol):
 
     async def overdue(
         self, grace: timedelta = timedelta(0), *, limit: int
-    ) -> tuple[BookingView, ...]:
-        """Confirmed bookings past their deadline by the database's clock, oldest first."""
+    ) -> tuple[BookingId, ...]:
+        """Return the confirmed bookings past their deadline, by the database's clock."""
+        ...
+
+    async def unconfirmed(self, older_than: timedelta, *, limit: int) -> tuple[BookingId, ...]:
+        """Return the bookings that wait for their confirmation for longer, oldest first."""
+        ...
+
+    async def to_remind(self, before: timedelta, *, limit: int) -> tuple[BookingId, ...]:
+        """Return the unpaid bookings whose deadline is near, if their client was not reminded."""
         ...
 
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
         """Every seat of a concert, ordered: free, held or sold."""
+        ...
+
+
+class PaymentViews(Protocol):
+    """The queries about payments."""
+
+    async def of_bookings(self, booking_ids: Sequence[BookingId]) -> tuple[PaymentView, ...]:
+        """Return the payments of some bookings: by booking, then by arrival."""
+        ...
+
+    async def under_way(self, status: PaymentStatus, *, limit: int) -> tuple[WaitingPayment, ...]:
+        """Return the payments that wait in this status, oldest first."""
         ...

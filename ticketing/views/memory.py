@@ -45,14 +45,14 @@ class MemoryBookingViews:
 
     async def overdue(
         self, grace: timedelta = timedelta(0), *, limit: int
-    ) -> tuple[BookingView, ...]:
+    ) -> tuple[BookingId, ...]:
         until = self._clock() - grace
         found = (
-            (view.expires_at, view.booking_id, view)
+            (view.expires_at, view.booking_id)
             for view in self._views.values()
             if view.status == "confirmed" and view.expires_at and view.expires_at <= until
         )
-        return tuple(view for _, _, view in sorted(found, key=lambda one: one[:2])[:limit])
+        return tuple(booking_id for _, booking_id in sorted(found)[:limit])
 
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
         return tuple(

@@ -8,12 +8,12 @@ from asyncpg.pool import PoolConnectionProxy
 
 from eventstore.api import StoredEvent
 from ticketing.booking.events import BookingEvent, BookingStatus
-from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
+from ticketing.ids import BookingId, ClientId, ConcertId, booking_of, payment_of
 from ticketing.money import Money
 from ticketing.payment.events import PaymentEvent
 from ticketing.payment.state import PaymentStatus
 from ticketing.seats import Seat
-from ticketing.views.api import BookingView, PaymentView, SeatMapEntry
+from ticketing.views.api import BookingView, PaymentView, SeatMapEntry, WaitingPayment
 from ticketing.views.projection import project, project_payment
 
 # $1 booking
@@ -62,7 +62,7 @@ SELECT to_jsonb(b) AS view
 # The clock is read once, in a subquery: a volatile function in the condition rules out the index.
 # $1 grace, $2 limit
 OVERDUE = """
-SELECT to_jsonb(b) AS view
+SELECT b.booking_id
   FROM views.booking b
  WHERE b.status = 'confirmed'
    AND b.expires_at <= (SELECT es.now() - $1::interval)
@@ -142,7 +142,7 @@ SELECT to_jsonb(p) AS view
 
 # $1 status, $2 limit
 UNDER_WAY = """
-SELECT to_jsonb(p) AS view, es.now() - p.received_at AS waited
+SELECT p.payment_id, es.now() - p.received_at AS waited
   FROM views.payment p
  WHERE p.ended_at IS NULL
    AND p.status = $1
@@ -198,18 +198,14 @@ class PostgresBookingViews:
 
     async def overdue(
         self, grace: timedelta = timedelta(0), *, limit: int
-    ) -> tuple[BookingView, ...]:
-        return tuple(map(_view, await self._pool.fetch(OVERDUE, grace, limit)))
+    ) -> tuple[BookingId, ...]:
+        return _ids(await self._pool.fetch(OVERDUE, grace, limit))
 
     async def unconfirmed(self, older_than: timedelta, *, limit: int) -> tuple[BookingId, ...]:
-        """Bookings that wait for their confirmation for longer than this, oldest first."""
-        rows = await self._pool.fetch(UNCONFIRMED, older_than, limit)
-        return tuple(row["booking_id"] for row in rows)
+        return _ids(await self._pool.fetch(UNCONFIRMED, older_than, limit))
 
     async def to_remind(self, before: timedelta, *, limit: int) -> tuple[BookingId, ...]:
-        """Unpaid bookings so close to their deadline that nobody was reminded of."""
-        rows = await self._pool.fetch(TO_REMIND, before, limit)
-        return tuple(row["booking_id"] for row in rows)
+        return _ids(await self._pool.fetch(TO_REMIND, before, limit))
 
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
         return tuple(map(_entry, await self._pool.fetch(SEAT_MAP, concert_id)))
@@ -222,7 +218,7 @@ class PostgresBookingViews:
         Raises:
             DefectError: the event cannot follow what the row has seen.
         """
-        booking_id = BookingId(stored.stream.partition("-")[2])
+        booking_id = booking_of(stored.stream)
         row = await tx.fetchrow(BOOKING, booking_id)
         before = _view(row) if row else None
         view = project(before, booking_id, event, stored.version, stored.recorded_at)
@@ -234,27 +230,23 @@ class PostgresBookingViews:
 
 
 class PostgresPaymentViews:
-    """The view of payments, and what its projection writes."""
+    """`PaymentViews`, and what their projection writes."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def of_bookings(self, booking_ids: Sequence[BookingId]) -> tuple[PaymentView, ...]:
-        """The payments of some bookings: by booking, then by arrival."""
         return tuple(map(_payment_view, await self._pool.fetch(PAYMENTS_OF, list(booking_ids))))
 
-    async def under_way(
-        self, status: PaymentStatus, *, limit: int
-    ) -> tuple[tuple[PaymentView, timedelta], ...]:
-        """Payments that wait in this status, and since when, oldest first."""
+    async def under_way(self, status: PaymentStatus, *, limit: int) -> tuple[WaitingPayment, ...]:
         rows = await self._pool.fetch(UNDER_WAY, status, limit)
-        return tuple((_payment_view(row), row["waited"]) for row in rows)
+        return tuple(WaitingPayment.model_validate(dict(row)) for row in rows)
 
     async def project(
         self, tx: Connection | PoolConnectionProxy, stored: StoredEvent, event: PaymentEvent
     ) -> None:
         """As `PostgresBookingViews.project`."""
-        payment_id = PaymentId(stored.stream.partition("-")[2])
+        payment_id = payment_of(stored.stream)
         row = await tx.fetchrow(PAYMENT, payment_id)
         before = _payment_view(row) if row else None
         view = project_payment(before, payment_id, event, stored.version, stored.recorded_at)
@@ -267,6 +259,10 @@ class PostgresPaymentViews:
 
 def _payment_view(row: Record) -> PaymentView:
     return PaymentView.model_validate_json(row["view"])
+
+
+def _ids(rows: Sequence[Record]) -> tuple[BookingId, ...]:
+    return tuple(row["booking_id"] for row in rows)
 
 
 def _view(row: Record) -> BookingView:

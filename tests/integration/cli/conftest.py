@@ -10,9 +10,10 @@ import structlog
 from temporalio.client import Client
 
 from entrypoints.devstack.servers import TemporalServer
+from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import BoxOffice, box_office, consumers
+from entrypoints.wiring import BoxOffice, box_office
 from tests.process.conftest import CONCERT, HOLD, PRICE, concert
 from tests.support.provider import Provider
 from ticketing.notifications.api import Notification
@@ -70,7 +71,7 @@ async def office(
     async with box_office(settings) as opened:
         own = replace(opened, notifier=PostgresNotifier(opened.pool, send))
         async with worker(client, settings, own), asyncio.TaskGroup() as group:
-            running = [group.create_task(each.run()) for each in consumers(client, settings, own)]
+            running = [group.create_task(each.run()) for each in members(settings, own, client)]
             yield own
             for each in running:
                 each.cancel()

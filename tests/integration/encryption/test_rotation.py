@@ -14,11 +14,11 @@ from temporalio.client import Client, WorkflowHandle
 from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import unended_bookings
 from tests.process.conftest import Stage, opened_stage, payment, place
 from tests.support.patience import SOON_SECONDS
 from tests.unit.encryption.keys import NEW, OLD
 from ticketing.ids import BookingId
+from ticketing.reconciliation import unended_bookings
 from workflows.booking import BookingWorkflow
 from workflows.client import booking_handle, start_booking
 from workflows.encryption import KEY_ID, UnknownKeyError, data_converter
@@ -102,7 +102,8 @@ async def test_a_booking_whose_key_is_lost_begins_anew_from_the_log(
 
     async with restarted(settings, temporal, namespace, NEW) as (stage, client):
         await booking_handle(client, BookingId("b1")).terminate()
-        for placed in await unended_bookings(stage.parts):  # as `restart-processes` does
+        lost = await unended_bookings(stage.parts.verification, stage.parts.bookings)
+        for placed in lost:  # as `restart-processes` does
             await start_booking(client, settings.task_queue, placed)
         assert (await stage.process.pay(payment("b1"))).status == "applied"
         assert (await booking_handle(client, BookingId("b1")).result()).status == "settled"

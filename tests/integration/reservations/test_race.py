@@ -8,12 +8,13 @@ from random import Random
 import asyncpg
 import pytest
 
+from eventstore.postgres.verify import verify_log
 from ticketing.ids import BookingId, ConcertId
 from ticketing.money import Money
 from ticketing.reservations.api import Concert, PriceZone, Refusal, Reserved, SeatsUnavailable
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
-from ticketing.verification.postgres import verify_business
+from ticketing.verification.postgres import PostgresVerification
 
 CONCERT = ConcertId("concertA")
 PRICE = Money(amount_minor=500, currency="EUR")
@@ -64,7 +65,7 @@ async def test_of_200_overlapping_bookings_each_seat_goes_to_one(pool: asyncpg.P
             assert set(answer.seats) <= set(wanted[one]) & set(sold)
         else:
             assert isinstance(answer, Reserved)
-    assert await verify_business(pool) == ()
+    assert await PostgresVerification(pool, verify_log).verify_business() == ()
 
 
 async def test_fault_10_two_service_instances_cannot_sell_one_seat(
@@ -86,7 +87,7 @@ async def test_without_the_constraint_a_seat_is_held_twice_and_verification_says
     wanted = {BookingId("ann"): ROW[:1], BookingId("ben"): ROW[:1]}
     answers = await reserve_at_once([service], wanted)
     assert all(isinstance(answer, Reserved) for answer in answers.values())
-    missing, twice = await verify_business(pool)
+    missing, twice = await PostgresVerification(pool, verify_log).verify_business()
     assert missing.check == "seat_constraint_missing"
     assert twice.check == "seat_held_twice"
     assert twice.booking_ids == ("ann", "ben")

@@ -18,7 +18,8 @@ from ticketing.money import Money
 from ticketing.reservations.api import Concert, PriceZone
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
-from ticketing.verification.postgres import verify_business
+from ticketing.verification.api import Finding
+from ticketing.verification.postgres import PostgresVerification
 
 CONCERT, B1 = ConcertId("concertA"), BookingId("b1")
 SEAT = Seat(row=1, number=1)
@@ -63,6 +64,10 @@ async def log(pool: asyncpg.Pool, stream: str, *events: tuple[str, object]) -> N
     await PostgresEventStore(pool).append(
         StreamId(stream), command, new, expected=AnyVersion(), metadata={}
     )
+
+
+async def verify_business(pool: asyncpg.Pool) -> Sequence[Finding]:
+    return await PostgresVerification(pool, verify_log).verify_business()
 
 
 async def found(pool: asyncpg.Pool) -> Sequence[str]:

@@ -8,8 +8,6 @@ from pydantic import PostgresDsn
 
 from entrypoints.settings import Settings
 from entrypoints.wiring import (
-    BOOKING_CODEC,
-    PAYMENT_CODEC,
     BoxOffice,
     box_office,
     consumer,
@@ -20,6 +18,7 @@ from eventstore.api import AnyVersion, NewEvent
 from eventstore.slices import StreamId
 from tests.support.controls import BOOKINGS, PAYMENTS, REINSTATED_BOOKING, SETTLED_FREE_BOOKING
 from tests.support.log import command
+from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
 from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
 
 ROWS = """

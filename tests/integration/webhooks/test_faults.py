@@ -1,8 +1,8 @@
 """A 2xx means stored, with the effect; anything else means that nothing was: H46."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
 
@@ -13,12 +13,14 @@ from entrypoints.devstack.servers import Postgres
 from entrypoints.settings import Settings
 from entrypoints.webhooks import routes
 from entrypoints.webhooks.app import app
-from entrypoints.wiring import BoxOffice, payment_notices
-from eventstore.postgres.doorbell import PostgresDoorbell
+from entrypoints.wiring import BoxOffice
+from eventstore.api import EventStore
+from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import Slice, StreamId, slice_of
 from tests.integration.webhooks.provider import Door, all_tables, logged, notice, serving, stored
-from ticketing.payment_provider.notices import Notice
-from ticketing.payment_provider.postgres import PostgresNoticeInbox
+from ticketing.notice_receiver import NoticeReceiver
+from ticketing.payment_provider.notices import Notice, Stored
+from ticketing.payment_provider.postgres import PostgresNoticeInbox, store
 
 CAPTURED = ("n1", "payment.captured")
 RECEIVED = ("payment-bank-7", "PaymentReceived")
@@ -46,9 +48,10 @@ class AutocommitInbox(PostgresNoticeInbox):
     """Deduplicates in a transaction of its own, as it must not be done."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+    async def storing(self, notice: Notice) -> AsyncIterator[tuple[Stored, EventStore]]:
         async with self._pool.acquire() as connection:
-            yield cast(asyncpg.Connection, connection)
+            tx = cast(asyncpg.Connection, connection)
+            yield await store(tx, notice), self._log_in(tx)
 
 
 class LosesTheCommitReply(PostgresNoticeInbox):
@@ -57,20 +60,16 @@ class LosesTheCommitReply(PostgresNoticeInbox):
     lost = False
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        async with super().transaction() as tx:
-            yield tx
+    async def storing(self, notice: Notice) -> AsyncIterator[tuple[Stored, EventStore]]:
+        async with super().storing(notice) as stored:
+            yield stored
         if not self.lost:
             self.lost = True
             raise ConnectionResetError
 
 
-@contextmanager
-def wired(inbox: PostgresNoticeInbox) -> Iterator[None]:
-    """The wiring's receivers get this inbox."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("entrypoints.wiring.PostgresNoticeInbox", lambda pool: inbox)
-        yield
+def with_inbox(parts: BoxOffice, inbox: PostgresNoticeInbox) -> BoxOffice:
+    return replace(parts, notices=NoticeReceiver(inbox, parts.doorbell))
 
 
 async def test_h46_a_crash_between_notice_and_effect_leaves_neither(
@@ -89,9 +88,8 @@ async def test_h46_a_crash_between_notice_and_effect_leaves_neither(
 async def test_control_in_two_transactions_that_crash_loses_the_payment(
     settings: Settings, parts: BoxOffice, pool: asyncpg.Pool
 ) -> None:
-    with wired(AutocommitInbox(pool)):
-        application = app(settings, parts, asyncio.Event())
-    async with serving(application) as door:
+    parts = with_inbox(parts, AutocommitInbox(pool, PostgresEventStore))
+    async with serving(app(settings, parts, asyncio.Event())) as door:
         await pool.execute(KILL_THE_APPEND)
         assert await door.post(notice()) == (503, "unavailable")
         await pool.execute(SPARE_THE_APPEND)
@@ -103,9 +101,8 @@ async def test_control_in_two_transactions_that_crash_loses_the_payment(
 async def test_h46_after_a_lost_commit_reply_the_repeat_finds_both(
     settings: Settings, parts: BoxOffice, pool: asyncpg.Pool
 ) -> None:
-    with wired(LosesTheCommitReply(pool)):
-        application = app(settings, parts, asyncio.Event())
-    async with serving(application) as door:
+    parts = with_inbox(parts, LosesTheCommitReply(pool, PostgresEventStore))
+    async with serving(app(settings, parts, asyncio.Event())) as door:
         assert await door.post(notice()) == (503, "unavailable")
         assert await door.post(notice()) == (200, "known")
     assert await stored(pool) == [CAPTURED]
@@ -146,18 +143,17 @@ class _Rung(list[Slice]):
         self.append(slice)
 
 
-async def test_the_doorbell_rings_after_the_commit(parts: BoxOffice, pool: asyncpg.Pool) -> None:
+async def test_the_doorbell_rings_after_the_commit(pool: asyncpg.Pool) -> None:
     rung, rung_before_commit = _Rung(), _Rung()
 
     class Watched(PostgresNoticeInbox):
         @asynccontextmanager
-        async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
-            async with super().transaction() as tx:
-                yield tx
+        async def storing(self, notice: Notice) -> AsyncIterator[tuple[Stored, EventStore]]:
+            async with super().storing(notice) as stored:
+                yield stored
                 rung_before_commit.extend(rung)
 
-    with wired(Watched(pool)):
-        receiver = payment_notices(replace(parts, doorbell=cast(PostgresDoorbell, rung)))
+    receiver = NoticeReceiver(Watched(pool, PostgresEventStore), rung)
     await receiver.receive(Notice.model_validate_json(notice()))
     assert rung_before_commit == []
     assert rung == [slice_of(StreamId("payment-bank-7"))]

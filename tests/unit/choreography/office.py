@@ -3,16 +3,27 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar, get_args
+from typing import TypeVar
+from uuid import UUID
 
 from choreography.booking_confirmation import confirm_or_deny
 from choreography.booking_expiration import expire
-from choreography.booking_payment import Services, use_payment
+from choreography.booking_payment import use_payment
+from choreography.reactions import subscriptions
 from choreography.seat_release import release_seats
-from eventstore.api import AppendResult, CommandRef, Expected, Metadata, NewEvent
-from eventstore.codec import Codec
+from choreography.services import Services
+from eventstore.api import (
+    AppendResult,
+    CommandRef,
+    Expected,
+    Metadata,
+    NewEvent,
+    StoredEvent,
+)
+from eventstore.consumer import Subscription
+from eventstore.delivery import ExactlyOnceEffect
 from eventstore.memory import MemoryDoorbell, MemoryEventStore
-from eventstore.slices import StreamId
+from eventstore.slices import StreamId, slice_of
 from tests.support.controls import (
     ADA,
     BOOKING_ID,
@@ -25,10 +36,16 @@ from tests.support.controls import (
     TOTAL,
 )
 from ticketing.booking.commands import BookingCommand, PlaceBooking
-from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent, BookingExpired, BookingPlaced
 from ticketing.booking.state import Booking
-from ticketing.command_handler import Accepted, BookingHandler, CommandHandler, PaymentHandler
+from ticketing.command_handler import (
+    BOOKING_CODEC,
+    Accepted,
+    BookingHandler,
+    PaymentHandler,
+    booking_handler,
+    payment_handler,
+)
 from ticketing.ids import (
     BookingId,
     ClientId,
@@ -41,8 +58,6 @@ from ticketing.ids import (
 from ticketing.money import Money
 from ticketing.notifications.api import Notification
 from ticketing.notifications.memory import MemoryNotifier
-from ticketing.payment.decider import PAYMENT
-from ticketing.payment.events import PaymentEvent
 from ticketing.payment.state import Payment
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.payment_provider.memory import MemoryProvider
@@ -64,9 +79,6 @@ GRATIS, OPEN_END = ConcertId("gratis"), ConcertId("openEnd")
 BEN = ClientId("ben")
 BENS = BookingId("ben-1")
 AT_ONCE = timedelta(0)
-
-BOOKING_CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
-PAYMENT_CODEC: Codec[PaymentEvent] = Codec(get_args(PaymentEvent))
 
 T = TypeVar("T")
 
@@ -169,12 +181,51 @@ class Office:
     store: MemoryEventStore
     now: datetime = NOW
     told: list[Notification] = field(default_factory=list)
+    notifier: MemoryNotifier = field(init=False)
 
-    def notifier(self) -> MemoryNotifier:
+    def __post_init__(self) -> None:
         async def send(notification: Notification) -> None:
             self.told.append(notification)
 
-        return MemoryNotifier(send)
+        self.notifier = MemoryNotifier(send)
+
+    def services(self, late_payment: LatePayment = "reinstate") -> Services:
+        """What the steps under test are given."""
+        return Services(
+            bookings=self.bookings,
+            payments=self.payments,
+            reservations=self.reservations,
+            provider=self.provider,
+            notifier=self.notifier,
+            terms=ProcessTerms(
+                confirmation_timeout=CONFIRMATION_TIMEOUT,
+                reminder_before=AT_ONCE,
+                expiry_grace=AT_ONCE,
+                late_payment=late_payment,
+            ),
+        )
+
+    async def deliver(self, event: BookingEvent, consumer: str) -> None:
+        """An event of the booking arrives at one of the consumers, twice."""
+        everybody: list[Subscription[None]] = subscriptions(self.services())
+        [of] = [found for found in everybody if found.name == consumer]
+        assert not isinstance(of.delivery, ExactlyOnceEffect)
+        stream, new = StreamId(booking_stream(BOOKING_ID)), BOOKING_CODEC.encode(event)
+        stored = StoredEvent(
+            stream=stream,
+            version=1,
+            slice=slice_of(stream),
+            position=1,
+            type=new.type,
+            schema_version=new.schema_version,
+            data=new.data,
+            metadata={},
+            event_id=UUID(int=0),
+            command_id=UUID(int=0),
+            recorded_at=self.now,
+        )
+        for _ in ("delivered", "delivered again"):
+            await of.delivery.handle(stored)
 
     async def place(
         self, concert_id: ConcertId = MOONLIGHT, booking_id: BookingId = BOOKING_ID
@@ -194,9 +245,7 @@ class Office:
 
     async def confirm(self, placed: BookingPlaced, booking_id: BookingId = BOOKING_ID) -> None:
         """The step under test in `test_confirmation`."""
-        await confirm_or_deny(
-            booking_id, placed, bookings=self.bookings, reservations=self.reservations
-        )
+        await confirm_or_deny(booking_id, placed, self.services())
 
     async def confirmed(
         self, concert_id: ConcertId = MOONLIGHT, booking_id: BookingId = BOOKING_ID
@@ -207,8 +256,8 @@ class Office:
         """A booking that nobody paid in time, its seats free again."""
         await self.confirmed(booking_id=booking_id)
         self.now += HOLD
-        await expire(booking_id, bookings=self.bookings)
-        await release_seats(booking_id, BookingExpired(), reservations=self.reservations)
+        await expire(booking_id, self.services())
+        await release_seats(booking_id, BookingExpired(), self.services())
 
     async def receive(
         self,
@@ -233,14 +282,7 @@ class Office:
         late_payment: LatePayment = "reinstate",
     ) -> None:
         """The step under test in `test_payment`."""
-        terms = ProcessTerms(
-            confirmation_timeout=CONFIRMATION_TIMEOUT,
-            reminder_before=AT_ONCE,
-            expiry_grace=AT_ONCE,
-            late_payment=late_payment,
-        )
-        services = Services(self.bookings, self.payments, self.reservations, terms)
-        await use_payment(payment_id, waited=waited, by=services)
+        await use_payment(payment_id, waited, self.services(late_payment))
 
     async def booking(self, booking_id: BookingId = BOOKING_ID) -> Booking:
         booking = await self.bookings.read(StreamId(booking_stream(booking_id)))
@@ -276,12 +318,8 @@ async def open_office() -> Office:
     store, bell = MortalStore(clock, life), MemoryDoorbell()
     reservations = MortalReservations(clock, life)
     office = Office(
-        CommandHandler(
-            store, bell, BOOKING, BOOKING_CODEC, lambda c: StreamId(booking_stream(c.booking_id))
-        ),
-        CommandHandler(
-            store, bell, PAYMENT, PAYMENT_CODEC, lambda c: StreamId(payment_stream(c.payment_id))
-        ),
+        booking_handler(store, bell),
+        payment_handler(store, bell),
         reservations,
         MortalProvider(clock, life),
         life,

@@ -80,7 +80,7 @@ async def test_fault_3_a_booking_cancelled_before_the_reservation_gets_no_seat(
     placed = await office.place()
     await office.ask(CANCEL)
     cancelled = BookingCancelled(reason=CANCEL.reason, cancelled_by=CANCEL.cancelled_by)
-    await release_seats(BOOKING_ID, cancelled, reservations=office.reservations)
+    await release_seats(BOOKING_ID, cancelled, office.services())
     await office.confirm(placed)
     assert (await office.booking()).status == "cancelled"
     assert await office.holders() == set()
@@ -88,11 +88,11 @@ async def test_fault_3_a_booking_cancelled_before_the_reservation_gets_no_seat(
 
 async def test_a_confirmation_that_took_too_long_is_a_denial(office: Office) -> None:
     placed = await office.place()
-    await deny_unconfirmed(BOOKING_ID, bookings=office.bookings)
+    await deny_unconfirmed(BOOKING_ID, office.services())
     booking = await office.booking()
     assert (booking.status, booking.reason) == ("denied", "reservation_timed_out")
     denied = BookingDenied(reason="reservation_timed_out")
-    await release_seats(BOOKING_ID, denied, reservations=office.reservations)
+    await release_seats(BOOKING_ID, denied, office.services())
     await office.confirm(placed)  # the service is back
     assert (await office.booking()).status == "denied"
     assert await office.holders() == set()
@@ -100,7 +100,7 @@ async def test_a_confirmation_that_took_too_long_is_a_denial(office: Office) -> 
 
 async def test_a_confirmed_booking_is_not_given_up(office: Office) -> None:
     await office.confirmed()
-    await deny_unconfirmed(BOOKING_ID, bookings=office.bookings)
+    await deny_unconfirmed(BOOKING_ID, office.services())
     assert (await office.booking()).status == "confirmed"
 
 

@@ -42,7 +42,7 @@ async def give_up(office: Office) -> Callable[[], Awaitable[None]]:
 async def release(office: Office) -> Callable[[], Awaitable[None]]:
     await office.confirmed()
     await office.ask(CANCEL)
-    return lambda: release_seats(BOOKING_ID, CANCELLED, reservations=office.reservations)
+    return lambda: release_seats(BOOKING_ID, CANCELLED, office.services())
 
 
 async def pay(office: Office) -> Callable[[], Awaitable[None]]:
@@ -67,7 +67,7 @@ async def find_no_seat(office: Office) -> Callable[[], Awaitable[None]]:
 async def give_back(office: Office) -> Callable[[], Awaitable[None]]:
     await office.receive()
     await office.use(waited=UNKNOWN_BOOKING_PATIENCE)
-    return lambda: make_refund(PAYMENT_ID, provider=office.provider, payments=office.payments)
+    return lambda: make_refund(PAYMENT_ID, office.services())
 
 
 async def ended(scene: Scene) -> object:

@@ -30,7 +30,7 @@ async def test_a_booking_expires_at_its_deadline(
     await office.confirmed()
     office.now += after
     for _ in ("found", "found again"):
-        await expire(BOOKING_ID, bookings=office.bookings)
+        await expire(BOOKING_ID, office.services())
         assert (await office.booking()).status == status
 
 
@@ -38,9 +38,9 @@ async def test_a_booking_that_was_found_too_early_expires_in_the_next_sweep(
     office: Office,
 ) -> None:
     await office.confirmed()
-    await expire(BOOKING_ID, bookings=office.bookings)
+    await expire(BOOKING_ID, office.services())
     office.now += HOLD
-    await expire(BOOKING_ID, bookings=office.bookings)
+    await expire(BOOKING_ID, office.services())
     assert (await office.booking()).status == "expired"
 
 
@@ -49,14 +49,14 @@ async def test_a_booking_that_was_paid_meanwhile_stays_settled(office: Office) -
     await office.receive()
     await office.use()
     office.now += HOLD
-    await expire(BOOKING_ID, bookings=office.bookings)
+    await expire(BOOKING_ID, office.services())
     assert (await office.booking()).status == "settled"
 
 
 async def test_a_booking_without_a_deadline_never_expires(office: Office) -> None:
     await office.confirmed(OPEN_END)
     office.now += timedelta(days=365)
-    await expire(BOOKING_ID, bookings=office.bookings)
+    await expire(BOOKING_ID, office.services())
     assert (await office.booking()).status == "confirmed"
 
 

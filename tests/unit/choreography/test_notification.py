@@ -2,7 +2,7 @@
 
 import pytest
 
-from choreography.notification import remind, tell_of_booking, tell_of_refund
+from choreography.notification import remind, tell_of_refund
 from choreography.refund import make_refund
 from tests.support.controls import (
     ADA,
@@ -16,6 +16,7 @@ from tests.support.controls import (
     PAID,
     PAYMENT_ID,
     PLACED,
+    REFUNDED,
     REINSTATED,
     SEATS,
     SETTLED,
@@ -29,10 +30,8 @@ from ticketing.policies import UNKNOWN_BOOKING_PATIENCE
 
 async def told(office: Office, *events: BookingEvent) -> list[NotificationKind]:
     """What the client is told when the events are delivered, each twice."""
-    notifier = office.notifier()
     for event in events:
-        for _ in ("delivered", "delivered again"):
-            await tell_of_booking(BOOKING_ID, event, await office.booking(), notifier=notifier)
+        await office.deliver(event, "NotificationProcess")
     return [each.kind for each in office.told]
 
 
@@ -86,9 +85,8 @@ async def test_only_who_has_not_paid_is_reminded(office: Office, *, paid: bool) 
     if paid:
         await office.receive()
         await office.use()
-    notifier = office.notifier()
     for _ in ("found", "found again"):
-        await remind(BOOKING_ID, await office.booking(), notifier=notifier)
+        await remind(BOOKING_ID, office.services())
     assert [each.kind for each in office.told] == ["payment_reminder"] * (not paid)
 
 
@@ -97,10 +95,9 @@ async def test_a_refund_is_told_to_the_client_of_its_booking_once(office: Office
     await office.ask(CANCEL)
     await office.receive()
     await office.use()
-    await make_refund(PAYMENT_ID, provider=office.provider, payments=office.payments)
-    payment, booking, notifier = await office.payment(), await office.booking(), office.notifier()
+    await make_refund(PAYMENT_ID, office.services())
     for _ in ("delivered", "delivered again"):
-        await tell_of_refund(PAYMENT_ID, payment, booking, notifier=notifier)
+        await tell_of_refund(PAYMENT_ID, REFUNDED, office.services())
     [message] = office.told
     assert (message.kind, message.about, message.reason) == (
         "refunded",
@@ -113,6 +110,5 @@ async def test_a_refund_is_told_to_the_client_of_its_booking_once(office: Office
 async def test_a_refund_without_a_booking_has_nobody_to_tell(office: Office) -> None:
     await office.receive()
     await office.use(waited=UNKNOWN_BOOKING_PATIENCE)
-    payment = await office.payment()
-    await tell_of_refund(PAYMENT_ID, payment, None, notifier=office.notifier())
+    await tell_of_refund(PAYMENT_ID, REFUNDED, office.services())
     assert office.told == []

@@ -2,7 +2,6 @@
 
 import pytest
 
-from choreography.seat_release import release_seats
 from tests.support.controls import (
     BOOKING_ID,
     CANCELLED,
@@ -17,15 +16,16 @@ from tests.support.controls import (
 from tests.unit.choreography.office import BENS, Office
 from ticketing.booking.events import BookingEvent
 
+PROCESS = "SeatReleaseProcess"
+
 
 @pytest.mark.parametrize("end", [EXPIRED, CANCELLED, DENIED], ids=lambda each: each.type)
 async def test_fault_2_an_end_without_a_payment_frees_the_seats(
     office: Office, end: BookingEvent
 ) -> None:
     await office.confirmed()
-    for _ in ("delivered", "delivered again"):
-        await release_seats(BOOKING_ID, end, reservations=office.reservations)
-        assert await office.holders() == set()
+    await office.deliver(end, PROCESS)
+    assert await office.holders() == set()
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ async def test_fault_2_an_end_without_a_payment_frees_the_seats(
 )
 async def test_any_other_event_frees_nothing(office: Office, event: BookingEvent) -> None:
     await office.confirmed()
-    await release_seats(BOOKING_ID, event, reservations=office.reservations)
+    await office.deliver(event, PROCESS)
     assert await office.holders() == {BOOKING_ID}
 
 
 async def test_a_release_that_comes_late_frees_no_seat_of_the_next_booking(office: Office) -> None:
     await office.expired()
     await office.confirmed(booking_id=BENS)
-    await release_seats(BOOKING_ID, EXPIRED, reservations=office.reservations)
+    await office.deliver(EXPIRED, PROCESS)
     assert await office.holders() == {BENS}

@@ -7,12 +7,17 @@ import pytest
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment_provider.api import ProviderPayment
-from ticketing.verification.provider import OurPayment, compare
+from ticketing.verification.api import OurPayment
+from ticketing.verification.provider import reconcile
 
 EUR_5 = Money(amount_minor=500, currency="EUR")
 EUR_4 = Money(amount_minor=400, currency="EUR")
 OURS = OurPayment(
-    payment_id=PaymentId("p1"), booking_id=BookingId("b1"), amount=EUR_5, refunded=False
+    payment_id=PaymentId("p1"),
+    booking_id=BookingId("b1"),
+    amount=EUR_5,
+    applied=True,
+    refunded=False,
 )
 THEIRS = ProviderPayment(
     payment_id=PaymentId("p1"),
@@ -27,13 +32,13 @@ REFUNDED = THEIRS.model_copy(update={"refund_ref": "refund 1"})
 
 
 def test_two_equal_ledgers_have_no_findings() -> None:
-    assert compare([], []) == ()
-    assert compare([OURS], [THEIRS]) == ()
-    assert compare([OURS.model_copy(update={"refunded": True})], [REFUNDED]) == ()
+    assert reconcile([], []) == ()
+    assert reconcile([OURS], [THEIRS]) == ()
+    assert reconcile([OURS.model_copy(update={"refunded": True})], [REFUNDED]) == ()
 
 
 def test_money_that_came_and_went_without_us_is_owed_to_nobody() -> None:
-    assert compare([], [REFUNDED]) == ()
+    assert reconcile([], [REFUNDED]) == ()
 
 
 @pytest.mark.parametrize(
@@ -58,5 +63,5 @@ def test_money_that_came_and_went_without_us_is_owed_to_nobody() -> None:
 def test_a_payment_told_differently_is_named(
     ours: list[OurPayment], theirs: list[ProviderPayment], what: str
 ) -> None:
-    (finding,) = compare(ours, theirs)
+    (finding,) = reconcile(ours, theirs)
     assert (finding.check, finding.payment_ids, finding.what) == ("provider_differs", ("p1",), what)
