@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -74,17 +75,9 @@ async def up(
     data_dir: Annotated[Path, typer.Option(help="Kept between runs.")] = Path(".data"),
     temporal_port: int = PORTS.temporal,
     ui_port: int = PORTS.ui,
-    postgres_port: int = PORTS.postgres,
-    webhooks_port: int = PORTS.webhooks,
-    provider_port: int = PORTS.provider,
-    smtp_port: int = PORTS.smtp,
-    mail_port: Annotated[int, typer.Option(help="Shows the mail that was sent.")] = PORTS.mail,
-    codec_port: Annotated[int, typer.Option(help="Decodes for the Web UI.")] = PORTS.codec,
-    worker_health_port: int = PORTS.worker_health,
-    worker_metrics_port: Annotated[
-        int, typer.Option(help="Of Temporal's SDK.")
-    ] = PORTS.worker_metrics,
-    consumers_health_port: int = PORTS.consumers_health,
+    base_port: Annotated[
+        int | None, typer.Option(help="The first of nine in a row, for all other parts.")
+    ] = None,
     process: Process = None,
 ) -> None:
     """Run the whole system until Ctrl-C.
@@ -92,23 +85,19 @@ async def up(
     That is Postgres, Temporal with its Web UI, all our processes and the sandbox.
     """
     settings = _settings_of(process)
-    ports = Ports(
-        postgres=postgres_port,
-        temporal=temporal_port,
-        ui=ui_port,
-        webhooks=webhooks_port,
-        provider=provider_port,
-        smtp=smtp_port,
-        mail=mail_port,
-        worker_health=worker_health_port,
-        worker_metrics=worker_metrics_port,
-        consumers_health=consumers_health_port,
-        codec=codec_port,
-    )
+    ports = replace(_from(base_port), temporal=temporal_port, ui=ui_port)
     async with claim(data_dir) as home:
         _say(f"Starting in {data_dir}:")
         await interruptible(_up(home, settings, ports), home, _say)
     _say(f"Stopped; {data_dir} is kept.")
+
+
+def _from(base_port: int | None) -> Ports:
+    """Return the usual ports, or ports in a row for all parts but Temporal and its Web UI."""
+    if base_port is None:
+        return PORTS
+    others = [field.name for field in fields(Ports) if field.name not in ("temporal", "ui")]
+    return replace(PORTS, **{name: base_port + number for number, name in enumerate(others)})
 
 
 def _settings_of(process: str | None) -> Settings:

@@ -56,7 +56,7 @@ class Ports:
             try:
                 free_port(port)
             except StackError as error:
-                option = f"--{name.replace('_', '-')}-port"
+                option = f"--{name}-port" if name in ("temporal", "ui") else "--base-port"
                 raise StackError(f"{error}; choose another with {option}") from error
 
 
