@@ -10,37 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from eventstore.slices import Category, Slice, StreamId
 
 Metadata = Mapping[str, str]  # correlation, causation, actor, workflow id; no personal data
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """The stream has exactly this version."""
-
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class NoStream:
-    """The stream does not exist yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamExists:
-    """The stream has at least one event."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnyVersion:
-    """Whatever the stream's version is."""
-
-
-Expected = Exact | NoStream | StreamExists | AnyVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +112,12 @@ class EventStore(Protocol):
         command: CommandRef,
         events: Sequence[NewEvent],
         *,
-        expected: Expected,
+        expected: int,
         metadata: Metadata,
     ) -> AppendResult:
         """Store the events of one command, all or none, in one round trip.
+
+        `expected` is the stream's version when the command was decided; 0: there is no stream.
 
         Raises:
             CommandIdReusedError: the command id is recorded with another hash.
@@ -159,9 +136,6 @@ class EventStore(Protocol):
     async def heads(self, category: Category) -> Mapping[Slice, int]:
         """The highest position of each slice of the category; 0 where it is empty."""
         ...
-
-
-Start = Literal["beginning", "now"]  # where a consumer starts that was never seen before
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +180,8 @@ Tx = TypeVar("Tx")  # a store's transaction: what a projection writes through
 class CheckpointStore(Protocol, Generic[Tx]):
     """How far each consumer is. One owner per slice; a claim fences the one before."""
 
-    async def register(
-        self, consumer: str, generation: int, category: Category, start: Start
-    ) -> None:
-        """Create the missing checkpoints of a consumer; existing ones stay as they are."""
+    async def register(self, consumer: str, generation: int, category: Category) -> None:
+        """Create a consumer's missing checkpoints at the log's beginning; others stay."""
         ...
 
     async def heartbeat(self, consumer: str, member: UUID) -> Sequence[UUID]:
@@ -265,10 +237,6 @@ class CheckpointStore(Protocol, Generic[Tx]):
 
     async def lag(self) -> Sequence[Checkpoint]:
         """Every checkpoint beside the head of its slice."""
-        ...
-
-    async def wait_for(self, consumer: str, slice: Slice, position: int, within: timedelta) -> bool:
-        """Wait until the consumer's furthest generation is there; False if not in time."""
         ...
 
     async def reset(self, tx: Tx, consumer: str, generation: int) -> Sequence[Claim]:

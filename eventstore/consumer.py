@@ -24,7 +24,6 @@ from eventstore.api import (
     DeadLetter,
     Doorbell,
     EventStore,
-    Start,
     StoredEvent,
     Tx,
 )
@@ -51,7 +50,6 @@ class Subscription(Generic[Tx]):
     name: str
     category: Category
     delivery: Delivery[Tx]
-    start: Start = "beginning"
     generation: int = 1
     retry_after: Sequence[timedelta] = RETRY_AFTER
 
@@ -142,7 +140,7 @@ class Consumer(Generic[Tx]):
 
     async def _join(self) -> None:
         of = self._subscription
-        await self._checkpoints.register(of.name, of.generation, of.category, of.start)
+        await self._checkpoints.register(of.name, of.generation, of.category)
         self._held.clear()
         await self._beat()
 

@@ -13,7 +13,6 @@ from functools import partial
 from uuid import UUID
 
 from eventstore.api import (
-    AnyVersion,
     Appended,
     AppendResult,
     Checkpoint,
@@ -21,15 +20,10 @@ from eventstore.api import (
     CommandRef,
     DeadLetter,
     Duplicate,
-    Exact,
-    Expected,
     Loaded,
     Metadata,
     NewEvent,
-    NoStream,
-    Start,
     StoredEvent,
-    StreamExists,
     VersionConflict,
 )
 from eventstore.errors import CommandIdReusedError, Fenced
@@ -65,7 +59,7 @@ class MemoryEventStore:
         command: CommandRef,
         events: Sequence[NewEvent],
         *,
-        expected: Expected,
+        expected: int,
         metadata: Metadata,
     ) -> AppendResult:
         if not events:
@@ -76,7 +70,7 @@ class MemoryEventStore:
         if known is not None:
             raise CommandIdReusedError(f"{stream}: command {command.id} has other content now")
         version = len(self._streams[stream])
-        if not _is_expected(version, expected):
+        if version != expected:
             return VersionConflict(actual=version)
         return _result(Appended, self._store(stream, command, events, metadata))
 
@@ -140,18 +134,6 @@ def _result(
     )
 
 
-def _is_expected(version: int, expected: Expected) -> bool:
-    match expected:
-        case Exact(wanted):
-            return version == wanted
-        case NoStream():
-            return version == 0
-        case StreamExists():
-            return version > 0
-        case AnyVersion():
-            return True
-
-
 _Key = tuple[str, int, Slice]  # consumer, generation, slice
 
 
@@ -186,12 +168,9 @@ class MemoryCheckpointStore:
         self._locked: set[_Key] = set()
         self._changed = asyncio.Event()
 
-    async def register(
-        self, consumer: str, generation: int, category: Category, start: Start
-    ) -> None:
-        for slice, head in (await self._log.heads(category)).items():
-            row = _Row(position=head if start == "now" else 0)
-            self._rows.setdefault((consumer, generation, slice), row)
+    async def register(self, consumer: str, generation: int, category: Category) -> None:
+        for slice in slices_of(category):
+            self._rows.setdefault((consumer, generation, Slice(slice)), _Row(position=0))
 
     async def heartbeat(self, consumer: str, member: UUID) -> Sequence[UUID]:
         members, now = self._members[consumer], self._clock()
@@ -283,15 +262,6 @@ class MemoryCheckpointStore:
             for (consumer, generation, slice), row in sorted(self._rows.items())
         ]
 
-    async def wait_for(self, consumer: str, slice: Slice, position: int, within: timedelta) -> bool:
-        try:
-            async with asyncio.timeout(within.total_seconds()):
-                while not self._reached(consumer, slice, position):
-                    await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
-
     async def reset(self, tx: MemoryTransaction, consumer: str, generation: int) -> Sequence[Claim]:
         keys = [key for key in self._rows if key[:2] == (consumer, generation)]
         for key in keys:
@@ -304,13 +274,6 @@ class MemoryCheckpointStore:
             await self._changed.wait()
         self._locked.add(key)
         tx.locked.add(key)
-
-    def _reached(self, consumer: str, slice: Slice, position: int) -> bool:
-        return any(
-            row.position >= position
-            for (name, _, of), row in self._rows.items()
-            if (name, of) == (consumer, slice)
-        )
 
 
 class MemoryDoorbell:

@@ -26,7 +26,7 @@ async def rebuild(
     """
     if not isinstance(of.delivery, ExactlyOnceEffect):
         raise TypeError(f"{of.name} is no projection")
-    await checkpoints.register(of.name, of.generation, of.category, of.start)
+    await checkpoints.register(of.name, of.generation, of.category)
     async with checkpoints.transaction() as tx:
         claims = await checkpoints.reset(tx, of.name, of.generation)
         await clear(tx)

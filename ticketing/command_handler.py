@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
-from eventstore.api import Appended, Bell, CommandRef, EventStore, Exact, Metadata
+from eventstore.api import Appended, Bell, CommandRef, EventStore, Metadata
 from eventstore.codec import Codec
-from eventstore.slices import Slice, StreamId
+from eventstore.slices import StreamId
 from ticketing.booking.commands import BookingCommand, PayBooking
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
@@ -45,13 +45,11 @@ _HASHES = UUID(
 class Accepted(Generic[S, E]):
     """The command was accepted: the entity as it is now, and the events that the command recorded.
 
-    A repeated command returns the events of its first time. Once a consumer has passed `position`,
-    its view shows these events.
+    A repeated command returns the events of its first time.
     """
 
     state: S
     events: Sequence[E]
-    position: tuple[Slice, int] | None
 
 
 class CommandHandler(Generic[C, S, E, R]):
@@ -102,24 +100,23 @@ class CommandHandler(Generic[C, S, E, R]):
         )
         if loaded.already:
             first = [self._codec.decode(event) for event in loaded.already]
-            last = loaded.already[-1]
-            return Accepted(state, tuple(first), (last.slice, last.position))
+            return Accepted(state, tuple(first))
         outcome = self._decider.decide(command, state, loaded.now)
         if isinstance(outcome, Rejection):
             return outcome
         if not outcome:
-            return Accepted(state, (), None)
+            return Accepted(state, ())
         result = await self._store.append(
             stream,
             ref,
             [self._codec.encode(event) for event in outcome],
-            expected=Exact(loaded.version),
+            expected=loaded.version,
             metadata=metadata,
         )
         if not isinstance(result, Appended):
             return None  # another command, or a copy of this one, was faster: load again
         self._doorbell.ring(result.slice)
-        return Accepted(self._fold(outcome, state), tuple(outcome), (result.slice, result.position))
+        return Accepted(self._fold(outcome, state), tuple(outcome))
 
     def _fold(self, events: Sequence[E], state: S) -> S:
         return reduce(self._decider.evolve, events, state)

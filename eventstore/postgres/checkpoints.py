@@ -4,7 +4,6 @@ Give the pool an `idle_in_transaction_session_timeout`: a hung owner keeps its s
 until the server ends its transaction.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Pool, Record
 
-from eventstore.api import Checkpoint, Claim, DeadLetter, Start, StoredEvent
+from eventstore.api import Checkpoint, Claim, DeadLetter, StoredEvent
 from eventstore.errors import Fenced
 from eventstore.slices import Category, Slice, StreamId
 
@@ -22,19 +21,11 @@ from eventstore.slices import Category, Slice, StreamId
 ALIVE_FOR = timedelta(seconds=10)
 FORGOTTEN_AFTER = timedelta(days=1)
 
-# How often `wait_for` looks: well below what a person notices, well above what a look costs.
-LOOK_EVERY = timedelta(milliseconds=10)
-
-# $1 consumer, $2 generation, $3 category, $4 from_head
+# $1 consumer, $2 generation, $3 category
 REGISTER = """
 INSERT INTO es.checkpoint (consumer, generation, slice, position)
-SELECT $1, $2, s.slice, CASE WHEN $4 THEN coalesce(last.position, s.floor) ELSE s.floor END
+SELECT $1, $2, s.slice, s.floor
   FROM es.slice AS s
-  LEFT JOIN LATERAL (
-       SELECT e.position FROM es.event AS e
-        WHERE e.slice = s.slice
-        ORDER BY e.position DESC
-        LIMIT 1) AS last ON true
  WHERE s.category = $3
     ON CONFLICT (consumer, generation, slice) DO NOTHING
 """
@@ -116,12 +107,6 @@ SELECT c.consumer, c.generation, c.slice, c.position, coalesce(last.position, s.
  ORDER BY c.consumer, c.generation, c.slice
 """
 
-# $1 consumer, $2 slice, $3 position
-REACHED = """
-SELECT EXISTS (
-  SELECT FROM es.checkpoint WHERE consumer = $1 AND slice = $2 AND position >= $3)
-"""
-
 # $1 consumer, $2 generation
 RESET = """
 UPDATE es.checkpoint AS c
@@ -138,10 +123,8 @@ class PostgresCheckpointStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def register(
-        self, consumer: str, generation: int, category: Category, start: Start
-    ) -> None:
-        await self._pool.execute(REGISTER, consumer, generation, category, start == "now")
+    async def register(self, consumer: str, generation: int, category: Category) -> None:
+        await self._pool.execute(REGISTER, consumer, generation, category)
 
     async def heartbeat(self, consumer: str, member: UUID) -> Sequence[UUID]:
         rows = await self._pool.fetch(HEARTBEAT, consumer, member, ALIVE_FOR)
@@ -201,16 +184,6 @@ class PostgresCheckpointStore:
             )
             for row in await self._pool.fetch(LAG)
         ]
-
-    async def wait_for(self, consumer: str, slice: Slice, position: int, within: timedelta) -> bool:
-        try:
-            async with asyncio.timeout(within.total_seconds()):
-                while True:
-                    if await self._pool.fetchval(REACHED, consumer, slice, position):
-                        return True
-                    await asyncio.sleep(LOOK_EVERY.total_seconds())
-        except TimeoutError:
-            return False
 
     async def reset(self, tx: Connection, consumer: str, generation: int) -> Sequence[Claim]:
         rows = await tx.fetch(RESET, consumer, generation)

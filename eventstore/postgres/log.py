@@ -6,19 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from asyncpg import Connection, Pool, Record
 
 from eventstore.api import (
-    AnyVersion,
     Appended,
     AppendResult,
     CommandRef,
     Duplicate,
-    Exact,
-    Expected,
     Loaded,
     Metadata,
     NewEvent,
-    NoStream,
     StoredEvent,
-    StreamExists,
     VersionConflict,
 )
 from eventstore.errors import CommandIdReusedError
@@ -118,7 +113,7 @@ class PostgresEventStore:
         command: CommandRef,
         events: Sequence[NewEvent],
         *,
-        expected: Expected,
+        expected: int,
         metadata: Metadata,
     ) -> AppendResult:
         if not events:
@@ -128,7 +123,7 @@ class PostgresEventStore:
             APPEND,
             slice,
             stream,
-            _expected_version(expected),
+            expected,
             command.id,
             command.hash,
             [command.event_id(stream, ordinal) for ordinal in range(len(events))],
@@ -151,18 +146,6 @@ class PostgresEventStore:
     async def heads(self, category: Category) -> Mapping[Slice, int]:
         rows = await self._database.fetch(HEADS, category)
         return {Slice(row["slice"]): row["head"] for row in rows}
-
-
-def _expected_version(expected: Expected) -> int:
-    match expected:
-        case Exact(version):
-            return version
-        case NoStream():
-            return 0
-        case AnyVersion():
-            return -1
-        case StreamExists():
-            return -2
 
 
 def _append_result(

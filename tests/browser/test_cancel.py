@@ -12,7 +12,8 @@ from entrypoints.devstack.servers import temporal_server
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from tests.browser.web_ui import CHROMIUM, NO_CHROMIUM, WebUI, browser_page
-from tests.process.conftest import opened_stage, place
+from tests.support.builders import place
+from tests.support.stage import opened_stage
 from ticketing.ids import BookingId
 from workflows.client import booking_handle
 
@@ -20,9 +21,7 @@ pytestmark = [pytest.mark.temporal, pytest.mark.skipif(CHROMIUM is None, reason=
 
 
 @pytest.mark.timeout(120)  # two servers and a browser start
-async def test_an_operator_cancels_a_booking_and_its_seats_are_free(
-    database: str, tmp_path: Path
-) -> None:
+async def test_an_operator_cancels_a_booking(database: str, tmp_path: Path) -> None:
     settings = Settings(database_url=database)
     async with (
         claim(tmp_path) as home,

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from entrypoints.wiring import BoxOffice
 from tests.chaos.clients import Clients
 from tests.chaos.crew import Busy, Crew
 from tests.chaos.plans import Plan, concerts, plans, wrong_ends
+from tests.support.waiting import eventually
 from ticketing.ids import BookingId
 
 ENDS = "SELECT booking_id, status FROM verification.booking"
@@ -60,7 +61,7 @@ async def survive(
     async def all_work() -> bool:
         return crew.names() <= set(await busy())
 
-    await until(all_work, START)
+    await eventually(all_work, "all work", START, LOOK_EVERY)
     async with asyncio.TaskGroup() as group:
         group.create_task(clients.carry_out(planned))
         await crew.disturb(chance, attack.kill_every, attack.lasting, busy)
@@ -97,23 +98,8 @@ async def until_clean(
         return not found
 
     with suppress(TimeoutError):
-        await until(clean, within)
+        await eventually(clean, "nothing is wrong", within, LOOK_EVERY)
     return found
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within: timedelta) -> timedelta:
-    """Ask until it is so; how long that took.
-
-    Raises:
-        TimeoutError: it never was.
-    """
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    while not await condition():
-        if loop.time() > begun + within.total_seconds():
-            raise TimeoutError
-        await asyncio.sleep(LOOK_EVERY.total_seconds())
-    return timedelta(seconds=loop.time() - begun)
 
 
 def report(name: str, seed: int, crew: Crew, outcome: Outcome) -> str:

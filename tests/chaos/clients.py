@@ -9,12 +9,13 @@ from typing import TypeVar
 from temporalio.service import RPCError
 
 from eventstore.slices import StreamId
-from tests.chaos.plans import PRICE, TOTAL, Plan
+from tests.chaos.plans import TOTAL, Plan
+from tests.support.builders import PRICE, capture_request
 from ticketing.command_handler import BookingHandler
 from ticketing.errors import TransientError
 from ticketing.ids import booking_stream
 from ticketing.money import Money
-from ticketing.payment_provider.api import CaptureRequest, PaymentProvider, ProviderPayment
+from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
 from ticketing.process import BookingProcess, CancelAnswer, PaymentOutcome, PlaceAnswer
 
 ASK_AGAIN_AFTER = timedelta(milliseconds=300)
@@ -72,9 +73,7 @@ class Clients:
             await _moment()
 
     async def _pay(self, plan: Plan, amount: Money) -> PaymentOutcome:
-        request = CaptureRequest(
-            payment_id=plan.payment_id, booking_id=plan.booking_id, payer="ann", amount=amount
-        )
+        request = capture_request(plan.booking_id, plan.payment_id, amount)
         captured = await _insist(lambda: self.provider.capture(request))
         assert isinstance(captured, ProviderPayment)
         return await _insist(lambda: self.process.pay(captured.received()))

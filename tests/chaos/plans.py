@@ -3,20 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import cycle, islice
 from random import Random
 from typing import Literal
 
+from tests.support.builders import PRICE, concert
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
-from ticketing.reservations.api import Concert, PriceZone
+from ticketing.reservations.api import Concert
 from ticketing.seats import Seat
 
 CALM, HASTY = ConcertId("calm"), ConcertId("hasty")
 HOLDS = {CALM: timedelta(hours=6), HASTY: timedelta(seconds=3)}
-PRICE = Money(amount_minor=500, currency="EUR")
 TOTAL = Money(amount_minor=1000, currency="EUR")
 ROWS, SEATS_PER_ROW = 600, 3
 
@@ -58,19 +58,7 @@ def plans(chance: Random, count: int, within: timedelta) -> list[Plan]:
 
 
 def concerts() -> list[Concert]:
-    return [
-        Concert(
-            concert_id=concert_id,
-            title=concert_id,
-            starts_at=datetime(2099, 1, 1, 20, tzinfo=UTC),
-            currency="EUR",
-            hold=hold,
-            zones=(
-                PriceZone(first_row=1, last_row=ROWS, seats_per_row=SEATS_PER_ROW, price=PRICE),
-            ),
-        )
-        for concert_id, hold in HOLDS.items()
-    ]
+    return [concert(of, PRICE, hold, ROWS, SEATS_PER_ROW) for of, hold in HOLDS.items()]
 
 
 def wrong_ends(plans: Sequence[Plan], ends: Mapping[BookingId, str]) -> list[str]:

@@ -12,7 +12,7 @@ from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice
 from eventstore.consumer import HEARTBEAT_EVERY, POLL_LAST
 from eventstore.postgres.checkpoints import ALIVE_FOR
-from tests.chaos.arena import START, Attack, report, survive, until
+from tests.chaos.arena import START, Attack, report, survive
 from tests.chaos.conftest import Troupe
 from tests.chaos.ownership import (
     NOTE_REPEATS,
@@ -24,10 +24,9 @@ from tests.chaos.ownership import (
     repeats,
 )
 from tests.chaos.plans import CALM, concerts
+from tests.support.builders import place
 from tests.support.provider import Provider
-from ticketing.booking.commands import PlaceBooking
-from ticketing.ids import BookingId, ClientId
-from ticketing.seats import Seat
+from tests.support.waiting import eventually
 
 SMALL = Attack(60, kill_every=timedelta(seconds=1), lasting=timedelta(seconds=4))
 BIG = Attack(500, kill_every=timedelta(seconds=2), lasting=timedelta(seconds=60))
@@ -75,19 +74,14 @@ async def book(troupe: Troupe, rows: range) -> None:
     """One booking for each row, until all are confirmed and everybody has heard of it."""
 
     async def one(row: int) -> None:
-        place = PlaceBooking(
-            booking_id=BookingId(f"b{row}"),
-            client_id=ClientId("ann"),
-            concert_id=CALM,
-            seats=(Seat(row=row, number=1),),
-        )
-        assert (await troupe.clients.process.place(place)).status == "confirmed"
+        request = place(f"b{row}", f"{row}-1", concert=CALM)
+        assert (await troupe.clients.process.place(request)).status == "confirmed"
 
     async def all_handled() -> bool:
         return bool(await troupe.parts.pool.fetchval(HANDLED))
 
     await asyncio.gather(*map(one, rows))
-    await until(all_handled, START)
+    await eventually(all_handled, "all handled", START)
 
 
 async def join(troupe: Troupe, name: str) -> None:
@@ -99,7 +93,7 @@ async def join(troupe: Troupe, name: str) -> None:
     async def all_heard_of_it() -> bool:
         return bool(await troupe.parts.pool.fetchval(ALL_BEAT, since))
 
-    await until(all_heard_of_it, START)
+    await eventually(all_heard_of_it, "all heard of it", START)
     await asyncio.sleep(POLL_LAST.total_seconds())  # until they look again
 
 
@@ -109,7 +103,7 @@ async def all_share(troupe: Troupe) -> None:
     async def shared() -> bool:
         return set(await owners(troupe.parts.pool)) == troupe.crew.names()
 
-    await until(shared, START)
+    await eventually(shared, "shared", START)
 
 
 async def test_members_that_come_and_go_in_good_order_share_the_slices_and_repeat_nothing(

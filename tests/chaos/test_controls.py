@@ -109,9 +109,7 @@ async def test_a_checkpoint_before_the_effect_leaks_seats(
     assert found == ({"seat_not_released"} if broken else set())
 
 
-async def test_without_the_slice_lock_and_dense_positions_the_gap_is_reported(
-    parts: BoxOffice, settings: Settings
-) -> None:
+async def test_without_the_slice_lock_a_gap_is_found(parts: BoxOffice, settings: Settings) -> None:
     source: str = await parts.pool.fetchval("SELECT pg_get_functiondef('es.append'::regproc)")
     assert (source.count(LOCK), source.count(LAST_POSITION)) == (1, 1)
     await parts.pool.execute("CREATE SEQUENCE es.positions")

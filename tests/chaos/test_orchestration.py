@@ -1,7 +1,6 @@
 """Workers, consumers, the provider and Temporal itself are killed; every process ends well."""
 
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,14 +10,15 @@ import pytest
 from pydantic import HttpUrl
 from temporalio.client import Client
 
-from entrypoints.devstack.children import Child, Home, child, claim, free_port
-from entrypoints.devstack.servers import listens, temporal_server, until_ready
+from entrypoints.devstack.children import Child, Home, claim, free_port
+from entrypoints.devstack.servers import temporal_server
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.wiring import ROOT, BoxOffice
-from tests.chaos.arena import PATIENCE, START, Attack, report, survive, until
+from tests.chaos.arena import PATIENCE, START, Attack, report, survive
 from tests.chaos.clients import Clients
 from tests.chaos.crew import Crew, Start, crew_of, program
-from tests.support.provider import SECRET
+from tests.support.provider import running
+from tests.support.waiting import eventually
 from workflows.client import OrchestratedBookingProcess
 from workflows.encryption import data_converter
 
@@ -76,14 +76,11 @@ def _temporal(home: Home, port: int) -> Start:
 def _provider(home: Home, settings: Settings, ledger: Path) -> Start:
     port = settings.provider_url.port
     assert port is not None
-    command = (sys.executable, "-m", "sandbox.provider", "--port", str(port), "--data-dir", ledger)
-    environment = {"SANDBOX_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
 
     @asynccontextmanager
     async def start(life: str) -> AsyncIterator[Child]:
-        async with child(home, life, command, environment=environment) as started:
-            await until_ready(started, lambda: listens(port))
-            yield started
+        async with running(ledger, home, name=life, port=port) as provider:
+            yield provider.child
 
     return start
 
@@ -116,4 +113,4 @@ async def test_every_process_ends_as_it_should_whatever_is_killed(
         print(report("orchestrated", seed, crew, outcome))
     assert outcome.violations == []
     assert min(crew.lives.values()) > 1  # each of them died at least once
-    await until(all_processes_have_ended, START)
+    await eventually(all_processes_have_ended, "all processes have ended", START)

@@ -49,9 +49,7 @@ async def test_events_wait_for_their_process_until_temporal_is_back() -> None:
         await starter.on_payment_event(received)
 
 
-async def test_a_client_whose_payment_nobody_works_on_is_told_in_time(
-    client: Client, task_queue: str
-) -> None:
+async def test_a_payment_nobody_works_on_is_told_in_time(client: Client, task_queue: str) -> None:
     process = OrchestratedBookingProcess(client, task_queue, patience=PATIENCE)
     with pytest.raises(NoAnswerError):
         await process.pay(RECEIVE)

@@ -13,11 +13,18 @@ from entrypoints.processes import members, sweeps
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, consumer
 from eventstore.slices import StreamId, slice_of
-from tests.chaos.arena import LOOK_EVERY, START, ends, until
+from tests.chaos.arena import LOOK_EVERY, START, ends
 from tests.chaos.plans import CALM, HOLDS, TOTAL, concerts
-from tests.chaos.wired import BrokenReservations, cancel, on, place, subscription
+from tests.chaos.wired import (
+    Trouble,
+    cancel,
+    place,
+    subscription,
+)
 from tests.support.clock import Clock
+from tests.support.gates import with_before
 from tests.support.log import streams_in
+from tests.support.waiting import eventually
 from ticketing.ids import BookingId, PaymentId, command_id
 from ticketing.payment.commands import ReceivePayment, RequestRefund
 from ticketing.payment_provider.api import PaymentProvider
@@ -37,12 +44,10 @@ async def _on_sale(parts: BoxOffice) -> None:
         await parts.reservations.add_concert(each)
 
 
-async def test_poison_is_retried_then_parked_with_what_follows_and_handled_once_mended(
-    parts: BoxOffice, settings: Settings
-) -> None:
-    broken = BrokenReservations(parts.reservations, POISON)
+async def test_poison_is_parked_until_it_is_mended(parts: BoxOffice, settings: Settings) -> None:
+    broken = Trouble(POISON)
     confirmation = replace(
-        subscription(settings, on(parts, broken), PROCESS), retry_after=RETRY_AFTER
+        subscription(settings, with_before(parts, broken.before), PROCESS), retry_after=RETRY_AFTER
     )
     confirming = consumer(parts, confirmation)
     await place(parts, POISON, row=1)
@@ -71,11 +76,9 @@ async def test_poison_is_retried_then_parked_with_what_follows_and_handled_once_
     assert await parts.verification.verify_business() == ()
 
 
-async def test_poison_that_is_mended_in_time_is_confirmed(
-    parts: BoxOffice, settings: Settings
-) -> None:
-    broken = BrokenReservations(parts.reservations, POISON)
-    confirming = consumer(parts, subscription(settings, on(parts, broken), PROCESS))
+async def test_poison_mended_in_time_is_confirmed(parts: BoxOffice, settings: Settings) -> None:
+    broken = Trouble(POISON)
+    confirming = consumer(parts, subscription(settings, with_before(parts, broken.before), PROCESS))
     await place(parts, POISON, row=1)
     async with asyncio.TaskGroup() as group:
         group.create_task(confirming.run_until_caught_up())
@@ -83,7 +86,7 @@ async def test_poison_that_is_mended_in_time_is_confirmed(
         async def tried() -> bool:
             return bool(broken.asked_at)
 
-        await until(tried, START)
+        await eventually(tried, "tried", START)
         broken.mend()
     assert await ends(parts) == {POISON: "confirmed"}
     assert list(await parts.checkpoints.dead_letters()) == []
@@ -120,7 +123,7 @@ async def test_a_provider_that_never_answers_holds_up_no_expiry(
     async def expired() -> bool:
         return await ends(parts) == {BESIDE: "expired"}
 
-    await until(expired, START)
+    await eventually(expired, "expired", START)
     sweeping.cancel()
     await asyncio.wait([sweeping])
 

@@ -1,8 +1,6 @@
 """The choreography's own consumers and sweeps, run by a test on services it has broken."""
 
 import asyncio
-from dataclasses import replace
-from typing import cast
 
 import asyncpg
 
@@ -12,38 +10,26 @@ from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, projections
 from eventstore.consumer import Subscription
 from tests.chaos.plans import CALM
-from ticketing.booking.commands import CancelBooking, PlaceBooking
-from ticketing.ids import BookingId, ClientId, ConcertId, booking_stream, command_id
-from ticketing.reservations.api import NothingToRelease, Refusal, Released, Reserved
-from ticketing.reservations.postgres import PostgresReservations
-from ticketing.seats import Seat
+from tests.support import builders
+from tests.support.gates import Step
+from ticketing.booking.commands import CancelBooking
+from ticketing.ids import BookingId, booking_stream, command_id
 
 
-class BrokenReservations:
-    """A reservation service that trips over one booking until it is mended."""
+class Trouble:
+    """Trips over the reservation of one booking until it is mended."""
 
-    def __init__(self, service: PostgresReservations, trips_over: BookingId) -> None:
-        self._service = service
+    def __init__(self, trips_over: BookingId) -> None:
         self._trips_over: BookingId | None = trips_over
         self.asked_at: list[float] = []
 
     def mend(self) -> None:
         self._trips_over = None
 
-    async def reserve(
-        self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
-    ) -> Reserved | Refusal:
-        if booking_id == self._trips_over:
+    async def before(self, step: Step, booking_id: BookingId) -> None:
+        if step == "reserve" and booking_id == self._trips_over:
             self.asked_at.append(asyncio.get_running_loop().time())
             raise ValueError("this seat plan cannot be read")
-        return await self._service.reserve(booking_id, attempt, concert_id, seats)
-
-    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
-        return await self._service.release(booking_id, attempt)
-
-
-def on(parts: BoxOffice, reservations: BrokenReservations) -> BoxOffice:
-    return replace(parts, reservations=cast(PostgresReservations, reservations))
 
 
 def subscription(
@@ -56,12 +42,7 @@ def subscription(
 
 async def place(parts: BoxOffice, booking_id: BookingId, row: int) -> None:
     """A booking in the log, and nothing else."""
-    request = PlaceBooking(
-        booking_id=booking_id,
-        client_id=ClientId("ann"),
-        concert_id=CALM,
-        seats=(Seat(row=row, number=1),),
-    )
+    request = builders.place(booking_id, f"{row}-1", concert=CALM)
     step = command_id(booking_stream(booking_id), "place")
     await parts.bookings.execute(request, command_id=step, metadata={})
 

@@ -27,9 +27,7 @@ TOLD = (  # in this order
 
 @pytest.mark.timeout(150)  # a busy machine; 25 s on an idle one
 @pytest.mark.parametrize("process", ["orchestrated", "choreographed"])
-async def test_the_demo_tells_its_story_and_leaves_nothing_behind(
-    tmp_path: Path, process: str
-) -> None:
+async def test_the_demo_tells_its_story_and_leaves_nothing(tmp_path: Path, process: str) -> None:
     environment = {"TMPDIR": str(tmp_path), "BOX_OFFICE_PROCESS": process}
     code, output = await box_office("demo", environment=environment)
     assert code == 0, output

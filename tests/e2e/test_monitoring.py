@@ -8,8 +8,9 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -36,8 +37,9 @@ from tests.support.monitoring import (
     selectors,
 )
 from tests.support.shell import box_office, start
+from tests.support.waiting import eventually
 
-STARTS_SECONDS, SOON_SECONDS = 150, 60
+STARTS_SECONDS, SOON = 150, timedelta(seconds=60)
 STAYS_UP = "Ctrl-C stops everything and removes its data."
 METRICS = re.compile(r"^\s*([\w-]+): (http://\S+/metrics)$")
 REFUSE_A_REFUND = [{"operation": "refund", "fault": "refuse"}]
@@ -88,9 +90,7 @@ async def demo_that_stays(directory: Path) -> AsyncIterator[Demo]:
 
 
 @pytest.mark.timeout(300)  # a busy machine; 60 s on an idle one
-async def test_after_a_demo_every_panel_shows_something_and_every_alert_asks_for_what_exists(
-    tmp_path: Path,
-) -> None:
+async def test_every_panel_and_every_alert_asks_for_what_exists(tmp_path: Path) -> None:
     async with demo_that_stays(tmp_path) as demo:
         assert {job["job_name"] for job in CONFIG["scrape_configs"]} == set(demo.urls)
         if PROMETHEUS:
@@ -163,13 +163,9 @@ async def _a_workflow_that_no_worker_knows(demo: Demo) -> None:
 
 
 async def _soon(condition: Callable[[], Awaitable[bool]]) -> bool:
-    try:
-        async with asyncio.timeout(SOON_SECONDS):
-            while not await condition():  # noqa: ASYNC110  # nobody calls back
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        return False
-    return True
+    with suppress(TimeoutError):
+        return await eventually(condition, "it is so", SOON)
+    return False
 
 
 def test_a_name_or_a_label_that_nobody_exports_is_found() -> None:

@@ -41,9 +41,7 @@ def _play(monkeypatch: pytest.MonkeyPatch, programs: Mapping[str, Program]) -> N
     monkeypatch.setattr(system, "programs", programs_of)
 
 
-async def test_a_child_reads_the_settings_that_its_parent_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_children_read_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOX_OFFICE_TASK_QUEUE", "not of this stack")
     monkeypatch.setenv("BOX_OFFICE_METRICS_ADDRESS", "127.0.0.1:9090")
     settings = Settings().model_copy(

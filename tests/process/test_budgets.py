@@ -1,7 +1,7 @@
 """What a booking costs on the server: Actions by its own meter, and events of its history."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from urllib.request import urlopen
 
@@ -10,10 +10,13 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 from entrypoints.devstack.servers import TemporalServer
-from tests.process.conftest import HOLD, Stage, payment, place
+from tests.support.builders import HOLD, payment, place
 from tests.support.clock import Clock
+from tests.support.stage import Stage
 from ticketing.ids import BookingId
 from workflows.client import booking_handle
+
+Cost = Callable[[int, int], Awaitable[None]]
 
 SETTLED_METER = 3.0  # seconds that the meter lags behind, at most
 
@@ -41,13 +44,23 @@ async def settled_actions(temporal: TemporalServer, namespace: str) -> int:
     return count
 
 
-async def events(client: Client, booking_id: str) -> int:
-    return len((await booking_handle(client, BookingId(booking_id)).fetch_history()).events)
+@pytest.fixture
+def cost(client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture[str]) -> Cost:
+    """Checks that all processes together have cost no more Actions and events than this."""
+
+    async def check(actions_max: int, events_max: int) -> None:
+        used = await settled_actions(temporal, client.namespace)
+        histories = [each async for each in client.list_workflows().map_histories()]
+        events = sum(len(history.events) for history in histories)
+        with capsys.disabled():
+            print(f"\n{used} Actions of {actions_max}, {events} events of {events_max}")
+        assert 0 < used <= actions_max
+        assert 0 < events <= events_max
+
+    return check
 
 
-async def test_a_denied_booking_keeps_its_budget(
-    running: Stage, client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_denied_booking_keeps_its_budget(running: Stage, cost: Cost) -> None:
     request = place("taken", "1-1")
     await running.parts.reservations.reserve(
         request.booking_id, 1, request.concert_id, request.seats
@@ -55,39 +68,22 @@ async def test_a_denied_booking_keeps_its_budget(
 
     assert (await running.process.place(place("b1", "1-1"))).status == "denied"
 
-    used = await settled_actions(temporal, client.namespace), await events(client, "b1")
-    with capsys.disabled():
-        print(f"\ndenied: {used[0]} Actions of 5, {used[1]} events of 22")
-    assert 0 < used[0] <= 5
-    assert used[1] <= 22
+    await cost(5, 22)
 
 
 async def test_a_settled_booking_and_its_payment_keep_their_budget(
-    running: Stage, client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture[str]
+    running: Stage, client: Client, cost: Cost
 ) -> None:
     await running.process.place(place("b1", "1-1"))
 
     assert (await running.process.pay(payment("b1"))).status == "applied"
 
     assert (await booking_handle(client, BookingId("b1")).result()).status == "settled"
-    paid = (await client.get_workflow_handle("payment-p1").fetch_history()).events
-    used = (
-        await settled_actions(temporal, client.namespace),
-        await events(client, "b1") + len(paid),
-    )
-    with capsys.disabled():
-        print(f"\nsettled: {used[0]} Actions of 9, {used[1]} events of 45")
-    assert 0 < used[0] <= 9
-    assert used[1] <= 45
+    await cost(9, 45)
 
 
 async def test_a_booking_that_expires_after_a_reminder_keeps_its_budget(
-    running: Stage,
-    client: Client,
-    temporal: TemporalServer,
-    env: TimeSkipper,
-    clock: Clock,
-    capsys: pytest.CaptureFixture[str],
+    running: Stage, client: Client, env: TimeSkipper, clock: Clock, cost: Cost
 ) -> None:
     await running.process.place(place("b1", "1-1"))
     await clock.advance(HOLD)
@@ -97,8 +93,4 @@ async def test_a_booking_that_expires_after_a_reminder_keeps_its_budget(
     await env.fast_forward(handle, timedelta(hours=1))
 
     assert (await handle.result()).status == "expired"
-    used = await settled_actions(temporal, client.namespace), await events(client, "b1")
-    with capsys.disabled():
-        print(f"\nexpired: {used[0]} Actions of 11, {used[1]} events of 45")
-    assert 0 < used[0] <= 11
-    assert used[1] <= 45
+    await cost(11, 45)

@@ -8,27 +8,18 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
 from entrypoints.temporal import worker
-from tests.process.conftest import (
-    FREE_CONCERT,
-    HOLD,
-    PRICE,
-    Stage,
-    concert,
-    paid,
-    payment,
-    place,
-    timers,
-)
+from tests.support.builders import FREE, HOLD, OPEN_END, PRICE, SHORT, concert, paid, place
 from tests.support.clock import Clock
 from tests.support.gates import gated
+from tests.support.stage import Stage
 from ticketing.booking.commands import ExpireBooking
-from ticketing.ids import BookingId, ConcertId
+from ticketing.ids import BookingId
 from workflows.booking import RE_ARM_FIRST, RE_ARM_MAX, BookingWorkflow
 from workflows.client import booking_handle
 from workflows.messages import BookingOutcome
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-SHORT, SHORT_HOLD = ConcertId("short"), timedelta(seconds=1.5)
+SHORT_HOLD = timedelta(seconds=1.5)
 
 # $1 instant
 UNTIL = "SELECT pg_sleep_until($1)"
@@ -36,6 +27,16 @@ UNTIL = "SELECT pg_sleep_until($1)"
 
 def process(client: Client) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
     return booking_handle(client, BookingId("b1"))
+
+
+async def timers(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> list[timedelta]:
+    """The lengths of the timers that a process set, in order."""
+    events = (await process.fetch_history()).events
+    return [
+        event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
+        for event in events
+        if event.HasField("timer_started_event_attributes")
+    ]
 
 
 @pytest.mark.parametrize("before", [timedelta(0), HOLD + HOUR], ids=["never", "longer than hold"])
@@ -53,9 +54,7 @@ async def test_no_reminder_is_sent_when_none_fits_into_the_hold(
     assert stage.told("b1") == ["confirmed", "expired"]
 
 
-async def test_h49_a_reminder_that_is_late_for_the_deadline_is_not_sent(
-    stage: Stage, client: Client
-) -> None:
+async def test_h49_a_reminder_after_the_deadline_is_not_sent(stage: Stage, client: Client) -> None:
     await stage.parts.reservations.add_concert(concert(SHORT, PRICE, SHORT_HOLD))
     settings = stage.changed(reminder_before_seconds=SHORT_HOLD.total_seconds() / 3)
     async with worker(client, settings, stage.parts):
@@ -66,26 +65,6 @@ async def test_h49_a_reminder_that_is_late_for_the_deadline_is_not_sent(
         assert (await process(client).result()).status == "expired"
 
     assert stage.told("b1") == ["confirmed", "expired"]
-
-
-async def test_a_payment_within_the_grace_is_in_time_and_after_it_the_booking_expires(
-    stage: Stage, client: Client, env: TimeSkipper, clock: Clock
-) -> None:
-    settings = stage.changed(expiry_grace_seconds=HOUR.total_seconds())
-    async with worker(client, settings, stage.parts):
-        await stage.process.place(place("b1", "1-1"))
-        await stage.process.place(place("b2", "1-2"))
-        unpaid = booking_handle(client, BookingId("b2"))
-        await clock.advance(HOLD + HOUR / 2)
-        for handle in (process(client), unpaid):
-            assert await env.fast_forward(handle, HOLD + HOUR / 2) is True  # it still waits
-
-        assert (await stage.process.pay(payment("b1"))).status == "applied"
-        await clock.advance(HOUR)
-        assert await env.fast_forward(unpaid, HOUR) is False
-
-        assert (await process(client).result()).status == "settled"
-        assert (await unpaid.result()).status == "expired"
 
 
 async def test_h8_a_timer_that_is_early_is_set_again_with_growing_pauses(
@@ -121,12 +100,18 @@ async def test_h7_a_payment_that_came_before_a_late_timer_wins(
     assert await stage.held("b1") == 1
 
 
-async def test_h18_a_free_booking_keeps_its_seats_and_waits_for_nothing(
-    running: Stage, client: Client
-) -> None:
-    await running.process.place(place("b1", "1-1", concert=FREE_CONCERT))
+async def test_without_a_deadline_no_timer_is_set(running: Stage, client: Client) -> None:
+    decision = await running.process.place(place("b1", "1-1", concert=OPEN_END))
+
+    assert (decision.status, decision.expires_at) == ("confirmed", None)
+    assert await timers(process(client)) == []
+    assert (await running.process.cancel(BookingId("b1"), "ill")).status == "cancelled"
+
+
+async def test_h18_a_free_booking_waits_for_nothing(running: Stage, client: Client) -> None:
+    await running.process.place(place("b1", "1-1", concert=FREE))
 
     assert (await process(client).result()).status == "settled"
     assert await timers(process(client)) == []
-    assert await running.held("b1", FREE_CONCERT) == 1
+    assert await running.held("b1", FREE) == 1
     assert running.told("b1") == ["settled"]

@@ -8,8 +8,9 @@ import pytest
 from temporalio.client import Client
 
 from entrypoints.devstack.children import claim
-from tests.process.conftest import Stage, place
+from tests.support.builders import place
 from tests.support.programs import environment, program, until_told
+from tests.support.stage import Stage
 from ticketing.process import PlaceAnswer
 
 BOOKINGS, BEGUN = 50, 5
@@ -41,9 +42,7 @@ async def replaced_amid_50_bookings(
 
 
 @pytest.mark.timeout(120)
-async def test_sigterm_amid_50_bookings_repeats_no_step_that_was_begun(
-    stage: Stage, client: Client, tmp_path: Path
-) -> None:
+async def test_sigterm_repeats_no_begun_step(stage: Stage, client: Client, tmp_path: Path) -> None:
     decisions, begun, code = await replaced_amid_50_bookings(stage, client, tmp_path)
     assert code == 0
     assert {each.status for each in decisions} <= {"confirmed", "denied"}
@@ -53,9 +52,7 @@ async def test_sigterm_amid_50_bookings_repeats_no_step_that_was_begun(
 
 
 @pytest.mark.timeout(120)
-async def test_control_without_grace_steps_that_were_begun_are_repeated(
-    stage: Stage, client: Client, tmp_path: Path
-) -> None:
+async def test_without_grace_steps_repeat(stage: Stage, client: Client, tmp_path: Path) -> None:
     decisions, begun, _ = await replaced_amid_50_bookings(stage, client, tmp_path, NO_GRACE)
     assert len(decisions) == BOOKINGS
     assert max(begun.values()) > 1

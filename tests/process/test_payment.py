@@ -1,6 +1,5 @@
 """The payment process where Temporal matters: what both twins share is in tests/scenarios."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,16 +15,15 @@ from temporalio.testing import TimeSkipper
 from entrypoints.devstack.children import claim, free_port
 from entrypoints.settings import LOOPBACK
 from entrypoints.temporal import worker
-from tests.process.conftest import CONCERT, PRICE, Stage, place
-from tests.process.test_confirmation import until_it_waits
-from tests.process.test_killed_worker import worker_process
 from tests.process.test_web_ui import details
-from tests.support.gates import gated
+from tests.support.builders import capture_request, place
+from tests.support.programs import worker_process
 from tests.support.provider import Provider
+from tests.support.stage import Stage, until_it_waits
 from ticketing.booking.commands import CancelBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRefund
-from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
+from ticketing.payment_provider.api import ProviderPayment
 from ticketing.payment_provider.sandbox import SandboxProvider
 from ticketing.process import PaymentOutcome
 from ticketing.reconciliation import open_payments
@@ -48,34 +46,9 @@ async def paid(stage: Stage, provider: Provider) -> AsyncIterator[Stage]:
 
 
 async def captured(stage: Stage, booking_id: str, payment_id: str = "p1") -> ReceivePayment:
-    answer = await stage.parts.provider.capture(
-        CaptureRequest(
-            payment_id=PaymentId(payment_id),
-            booking_id=BookingId(booking_id),
-            payer="ann",
-            amount=PRICE,
-        )
-    )
+    answer = await stage.parts.provider.capture(capture_request(booking_id, payment_id))
     assert isinstance(answer, ProviderPayment)
     return answer.received()
-
-
-async def test_h15_a_payment_that_overtakes_a_denial_goes_back(paid: Stage, client: Client) -> None:
-    await paid.parts.reservations.reserve(
-        BookingId("other"), 1, CONCERT, place("other", "1-1").seats
-    )
-    money = await captured(paid, "b1")
-    async with gated(paid, client, before="reserve") as gate:
-        placing = asyncio.create_task(paid.process.place(place("b1", "1-1")))
-        await gate.reached.wait()
-        paying = await start_payment(client, paid.settings.task_queue, money)
-        await until_it_waits(paying)
-
-        gate.opened.set()
-
-        assert (await placing).status == "denied"
-        outcome = await paying.result()
-    assert (outcome.status, outcome.refund_reason) == ("refunded", "booking_denied")
 
 
 async def test_money_cannot_be_cancelled(paid: Stage, client: Client, env: TimeSkipper) -> None:
@@ -89,7 +62,7 @@ async def test_money_cannot_be_cancelled(paid: Stage, client: Client, env: TimeS
         assert (await paying.result()).refund_reason == "unknown_booking"
 
 
-async def test_h20_a_refund_that_fails_shows_its_attempts_in_the_web_ui(
+async def test_h20_failed_refunds_are_shown(
     paid: Stage, client: Client, provider: Provider
 ) -> None:
     await paid.execute(place("b1", "1-1"))
@@ -108,7 +81,7 @@ async def test_h20_a_refund_that_fails_shows_its_attempts_in_the_web_ui(
         assert await details(paying) == "Ended: **refunded**: `booking_cancelled`"
 
 
-async def test_h20_a_refund_that_fails_is_counted_by_the_workers_metrics(
+async def test_h20_failed_refunds_are_counted(
     paid: Stage, client: Client, provider: Provider, tmp_path: Path
 ) -> None:
     await paid.execute(place("b1", "1-1"))
@@ -126,9 +99,7 @@ async def test_h20_a_refund_that_fails_is_counted_by_the_workers_metrics(
         assert (await paying.result()).status == "refunded"
 
 
-async def test_payments_whose_processes_are_lost_get_new_ones(
-    paid: Stage, client: Client, provider: Provider
-) -> None:
+async def test_lost_payments_get_processes(paid: Stage, client: Client, provider: Provider) -> None:
     """As `box-office restart-processes` does: one was only received, one is being refunded."""
     await paid.execute(place("b1", "1-1"))
     await paid.execute(CANCEL)

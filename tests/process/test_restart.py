@@ -8,16 +8,9 @@ from temporalio.testing import TimeSkipper
 from entrypoints.devstack.servers import TemporalServer
 from entrypoints.temporal import worker
 from tests.conftest import fresh_namespace
-from tests.process.conftest import (
-    CONCERT,
-    FREE_CONCERT,
-    HOLD,
-    PATIENCE,
-    Stage,
-    concert,
-    place,
-)
+from tests.support.builders import CONCERT, FREE, HOLD, concert, place
 from tests.support.clock import Clock
+from tests.support.stage import PATIENCE, Stage
 from ticketing.ids import BookingId
 from ticketing.money import Money
 from ticketing.process import PlaceAnswer
@@ -36,7 +29,7 @@ async def book(stage: Stage, client: Client) -> PlaceAnswer:
         await stage.process.place(place("denied", "1-1"))
         await stage.process.place(place("cancelled", "1-2"))
         await stage.process.cancel(BookingId("cancelled"), "ill")
-        await stage.process.place(place("settled", "1-1", concert=FREE_CONCERT))
+        await stage.process.place(place("settled", "1-1", concert=FREE))
     await stage.execute(place(PLACED, "1-3"))  # its process came no further
     return decision
 
@@ -90,9 +83,7 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
     assert await stage.held(CONFIRMED) == 0
 
 
-async def test_a_second_restart_finds_the_processes_of_the_first(
-    running: Stage, client: Client
-) -> None:
+async def test_a_second_restart_finds_the_first_processes(running: Stage, client: Client) -> None:
     await running.process.place(place(CONFIRMED, "1-1"))
     first = await booking_handle(client, CONFIRMED).describe()
 

@@ -16,22 +16,13 @@ from entrypoints.demo.chapters import CRASHING
 from entrypoints.devstack.children import claim
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from tests.process.conftest import (
-    FREE_CONCERT,
-    OPEN_END_CONCERT,
-    PRICE,
-    Stage,
-    concert,
-    paid,
-    payment,
-    place,
-)
-from tests.process.test_confirmation import until_it_waits
-from tests.process.test_killed_worker import worker_process
+from tests.support.builders import FREE, OPEN_END, PRICE, SHORT, concert, paid, payment, place
 from tests.support.clock import Clock
 from tests.support.gates import gated
+from tests.support.programs import worker_process
+from tests.support.stage import Stage, until_it_waits
 from ticketing.booking.commands import CancelBooking, ConfirmBooking, ExpireBooking
-from ticketing.ids import BookingId, ConcertId, PaymentId
+from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
@@ -41,7 +32,7 @@ Walk: TypeAlias = Callable[[Stage, Client], Awaitable[None]]
 
 PATHS: dict[str, Walk] = {}
 B1 = BookingId("b1")
-SHORT, SHORT_HOLD = ConcertId("short"), timedelta(seconds=1)
+SHORT_HOLD = timedelta(seconds=1)
 TOO_MUCH = Money(amount_minor=PRICE.amount_minor + 1, currency=PRICE.currency)
 
 
@@ -70,7 +61,7 @@ async def denied(stage: Stage, client: Client) -> None:
 @path
 async def free(stage: Stage, client: Client) -> None:
     async with worker(client, stage.settings, stage.parts):
-        await stage.process.place(place(B1, "1-1", concert=FREE_CONCERT))
+        await stage.process.place(place(B1, "1-1", concert=FREE))
         await ended(client)
 
 
@@ -85,7 +76,7 @@ async def settled(stage: Stage, client: Client) -> None:
 @path
 async def settled_without_a_deadline(stage: Stage, client: Client) -> None:
     async with worker(client, stage.settings, stage.parts):
-        await stage.process.place(place(B1, "1-1", concert=OPEN_END_CONCERT))
+        await stage.process.place(place(B1, "1-1", concert=OPEN_END))
         await stage.process.pay(payment(B1))
         await ended(client)
 

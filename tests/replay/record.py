@@ -28,9 +28,9 @@ from entrypoints.devstack.servers import Postgres, TemporalServer, postgres, tem
 from entrypoints.settings import Settings
 from entrypoints.wiring import migrate_database
 from tests.conftest import fresh_namespace
-from tests.process.conftest import opened_stage
 from tests.replay.paths import PATHS
 from tests.support import provider
+from tests.support.stage import opened_stage
 from workflows.encryption import data_converter
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -47,9 +47,7 @@ def test_a_history_does_not_tell_where_it_was_recorded() -> None:
     assert "stackTrace" not in text
 
 
-async def test_a_process_that_forgets_to_release_its_seats_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_process_that_releases_no_seats_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def forget(_: BookingWorkflow) -> None: ...
 
     monkeypatch.setattr(BookingWorkflow, "_release", forget)

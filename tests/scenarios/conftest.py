@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Protocol, cast
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -15,42 +15,23 @@ from choreography.booking_expiration import run_sweeps
 from entrypoints.processes import booking_process, members, sweeps
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import BoxOffice, box_office
-from eventstore.slices import StreamId
+from entrypoints.wiring import BoxOffice
+from tests.support.builders import PRICE, SHORT, capture_request, concert
 from tests.support.clock import Clock
-from tests.support.gates import Gate, GatedReservations
+from tests.support.gates import Gate, with_before
 from tests.support.provider import Provider
-from ticketing.booking.commands import PlaceBooking
-from ticketing.booking.state import Booking
+from tests.support.stage import PATIENCE, Stage, mailing_office
+from tests.support.waiting import eventually
 from ticketing.errors import TransientError
-from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream, payment_stream
+from ticketing.ids import BookingId
 from ticketing.money import Money
-from ticketing.notifications.api import Notification, NotificationKind
-from ticketing.notifications.postgres import PostgresNotifier
-from ticketing.payment.state import Payment
-from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
+from ticketing.payment_provider.api import ProviderPayment
 from ticketing.process import BookingProcess, PaymentOutcome
-from ticketing.reservations.api import Concert, PriceZone
-from ticketing.reservations.postgres import PostgresReservations
-from ticketing.seats import Seat
 from ticketing.verification.api import Finding
 from workflows.client import OrchestratedBookingProcess
 
-HOLD = timedelta(hours=6)
-PRICE = Money(amount_minor=500, currency="EUR")
-CONCERT, FREE, OPEN_END = ConcertId("concertA"), ConcertId("freeConcert"), ConcertId("openEnd")
-SHORT, SHORT_HOLD = ConcertId("short"), timedelta(seconds=2)
-ON_SALE = (
-    (SHORT, PRICE, SHORT_HOLD),
-    (CONCERT, PRICE, HOLD),
-    (FREE, Money(amount_minor=0, currency="EUR"), HOLD),
-    (OPEN_END, PRICE, None),
-)
-# A client is promised an answer within 30 s, the default of client_patience_seconds. A wait ends at
-# once when the thing happens: within a second, or ten where ten programs want each core. Meanwhile
-# the server may lose a workflow task (10 s) and the news of an end (5 s): docs/decisions/0015.
-PATIENCE = A_MOMENT = timedelta(seconds=30)
 SWEEP_EVERY = timedelta(milliseconds=100)
+SHORT_HOLD = timedelta(seconds=2)
 SLOW = BookingId("slow")  # its reservation stands at the gate until that is opened
 
 
@@ -60,15 +41,12 @@ class Passing(Protocol):
     async def __call__(self, by: timedelta) -> None: ...
 
 
-@dataclass
-class Twin:
+@dataclass(frozen=True)
+class Twin(Stage):
     """One of the two processes, with everything it stands on; the process asks at the gate."""
 
     name: str
-    parts: BoxOffice
-    process: BookingProcess
     provider: Provider
-    told: list[Notification]
     clock: Clock
     gate: Gate
     _pass: Passing
@@ -82,20 +60,15 @@ class Twin:
         self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
     ) -> ProviderPayment:
         """The client pays at the provider; nobody told us yet. An unknown outcome: ask again."""
-        request = CaptureRequest(
-            payment_id=PaymentId(payment_id),
-            booking_id=BookingId(booking_id),
-            payer="ann",
-            amount=amount,
-        )
-        async with asyncio.timeout(A_MOMENT.total_seconds()):
-            while True:
-                try:
-                    captured = await self.parts.provider.capture(request)
-                except TransientError:
-                    continue
-                assert isinstance(captured, ProviderPayment)
-                return captured
+        while True:
+            try:
+                captured = await self.parts.provider.capture(
+                    capture_request(booking_id, payment_id, amount)
+                )
+            except TransientError:
+                continue
+            assert isinstance(captured, ProviderPayment)
+            return captured
 
     async def pay(
         self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
@@ -104,64 +77,15 @@ class Twin:
         captured = await self.capture(booking_id, payment_id, amount)
         return await self.process.pay(captured.received())
 
-    async def booking(self, booking_id: str) -> Booking:
-        found = await self.parts.bookings.read(StreamId(booking_stream(BookingId(booking_id))))
-        assert found is not None
-        return found
-
-    async def payment(self, payment_id: str) -> Payment | None:
-        return await self.parts.payments.read(StreamId(payment_stream(PaymentId(payment_id))))
-
-    async def held(self, booking_id: str, concert: ConcertId = CONCERT) -> int:
-        seats = await self.parts.reservations.seats(concert)
-        return sum(seat.booking_id == booking_id for seat in seats)
-
-    async def events(self, booking_id: str) -> list[str]:
-        stream = StreamId(booking_stream(BookingId(booking_id)))
-        return [each.type for each in await self.parts.store.read_stream(stream)]
-
-    def kinds_told(self, booking_id: str) -> list[NotificationKind]:
-        """What the client was told of the booking, in order."""
-        return [each.kind for each in self.told if each.booking_id == booking_id]
-
-    async def until_booking(self, booking_id: str, *statuses: str, holding: int) -> None:
-        """Wait until the booking is in one of the statuses and holds so many seats."""
-        async with asyncio.timeout(A_MOMENT.total_seconds()):
-            while True:
-                heard = self.parts.doorbell.heard()
-                status = (await self.booking(booking_id)).status
-                if status in statuses and await self.held(booking_id) == holding:
-                    return
-                await self.parts.doorbell.wait(SWEEP_EVERY, after=heard)
-
-    async def until_payment(self, payment_id: str, *statuses: str) -> None:
-        """Wait until the payment is in one of the statuses."""
-        async with asyncio.timeout(A_MOMENT.total_seconds()):
-            while True:
-                heard = self.parts.doorbell.heard()
-                payment = await self.payment(payment_id)
-                if payment is not None and payment.status in statuses:
-                    return
-                await self.parts.doorbell.wait(SWEEP_EVERY, after=heard)
-
-    async def until_told(self, kind: str, about: str) -> Notification:
-        """Wait until the client was told."""
-        async with asyncio.timeout(A_MOMENT.total_seconds()):
-            while True:
-                for each in self.told:
-                    if (each.kind, each.about) == (kind, about):
-                        return each
-                await asyncio.sleep(SWEEP_EVERY.total_seconds())
-
     async def all_quiet(self) -> tuple[Finding, ...]:
         """What is still wrong when the last steps had a moment to end."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + A_MOMENT.total_seconds()
-        while True:
-            findings = await self.verify()
-            if not findings or loop.time() > deadline:
-                return findings
-            await asyncio.sleep(SWEEP_EVERY.total_seconds())
+
+        async def nothing_is_wrong() -> bool:
+            return not await self.verify()
+
+        with suppress(TimeoutError):
+            await eventually(nothing_is_wrong, "nothing is wrong", PATIENCE)
+        return await self.verify()
 
     async def verify(self) -> tuple[Finding, ...]:
         ledger = await self.parts.provider.ledger()
@@ -191,26 +115,20 @@ async def twin(
     clock: Clock,
     client: Client,
 ) -> AsyncIterator[Twin]:
-    told: list[Notification] = []
-
-    async def send(notification: Notification) -> None:
-        told.append(notification)
-
-    async with box_office(settings) as opened:
-        parts = replace(opened, notifier=PostgresNotifier(opened.pool, send))
-        for concert_id, price, hold in ON_SALE:
-            await parts.reservations.add_concert(on_sale(concert_id, price, hold))
+    async with mailing_office(settings, rows=30) as (parts, told):
+        await parts.reservations.add_concert(concert(SHORT, PRICE, SHORT_HOLD, rows=30))
         orchestrated = request.param == "orchestrated"
         gate = Gate("reserve", SLOW)
-        behind = cast(PostgresReservations, GatedReservations(parts.reservations, gate))
-        gated = replace(parts, reservations=behind)
+        gated = with_before(parts, gate.stop)
         started = (
             _orchestrated(gated, settings, client)
             if orchestrated
             else _choreographed(gated, settings.model_copy(update={"process": "choreographed"}))
         )
         async with started as (process, passing):
-            yield Twin(request.param, parts, process, provider, told, clock, gate, passing)
+            yield Twin(
+                parts, settings, process, told, request.param, provider, clock, gate, passing
+            )
             gate.opened.set()
 
 
@@ -256,23 +174,3 @@ async def _choreographed(
         yield booking_process(settings, parts, None), passing
         for each in running:
             each.cancel()
-
-
-def place(booking_id: str, *seats: str, concert: ConcertId = CONCERT) -> PlaceBooking:
-    return PlaceBooking(
-        booking_id=BookingId(booking_id),
-        client_id=ClientId("ann"),
-        concert_id=concert,
-        seats=tuple(map(Seat.parse, seats)),
-    )
-
-
-def on_sale(concert_id: ConcertId, price: Money, hold: timedelta | None) -> Concert:
-    return Concert(
-        concert_id=concert_id,
-        title=concert_id,
-        starts_at=datetime(2030, 1, 1, 20, tzinfo=UTC),
-        currency="EUR",
-        hold=hold,
-        zones=(PriceZone(first_row=1, last_row=30, seats_per_row=10, price=price),),
-    )

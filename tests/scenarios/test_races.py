@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.scenarios.conftest import HOLD, SHORT, Twin, place
+from tests.scenarios.conftest import Twin
+from tests.support.builders import HOLD, SHORT, place
 from ticketing.process import PaymentOutcome
 
 ROUNDS = {"reinstate": 200, "refund": 50}  # the policy changes what follows, not the race
@@ -36,7 +37,7 @@ async def pay_around_the_deadline(twin: Twin, number: int, jitter: float) -> Pay
         pytest.param("reinstate", marks=pytest.mark.settings(late_payment="reinstate")),
     ],
 )
-async def test_h1_payment_and_expiry_at_one_instant_end_as_tickets_or_as_a_refund(
+async def test_h1_payment_and_expiry_at_one_instant_have_one_end(
     twin: Twin, policy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jitter = random.Random(SEED)
@@ -61,9 +62,7 @@ async def test_h1_payment_and_expiry_at_one_instant_end_as_tickets_or_as_a_refun
 
 
 @pytest.mark.timeout(180)
-async def test_h5_two_late_payments_for_the_same_freed_seats_one_gets_them_each_round(
-    twin: Twin,
-) -> None:
+async def test_h5_of_two_late_payments_for_freed_seats_one_gets_them(twin: Twin) -> None:
     rounds = range(50)
     for who in ("b", "c"):
         await asyncio.gather(*(twin.process.place(place(f"{who}{n}", seat(n))) for n in rounds))

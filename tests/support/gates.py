@@ -1,7 +1,7 @@
 """Stops one step of a process, so that a test can do something in between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, cast
@@ -11,9 +11,10 @@ from temporalio.client import Client
 
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
+from entrypoints.wiring import BoxOffice
 from eventstore.api import Metadata
 from eventstore.slices import StreamId
-from tests.process.conftest import Stage
+from tests.support.stage import Stage
 from ticketing.booking.commands import BookingCommand
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import BookingRejection
@@ -48,39 +49,50 @@ class Gate:
             await self.opened.wait()
 
 
-@dataclass
-class GatedReservations:
-    """A reservation service behind a gate."""
+# What is done before a step; an answer of a booking to its command is taken for the entity's.
+Before: TypeAlias = Callable[[Step, BookingId], Awaitable[BookingRejection | None]]
 
+
+@dataclass
+class _Reservations:
     service: ReservationService
-    gate: Gate
+    before: Before
 
     async def reserve(
         self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
     ) -> Reserved | Refusal:
-        await self.gate.stop("reserve", booking_id)
+        await self.before("reserve", booking_id)
         return await self.service.reserve(booking_id, attempt, concert_id, seats)
 
     async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
-        await self.gate.stop("release", booking_id)
+        await self.before("release", booking_id)
         return await self.service.release(booking_id, attempt)
 
 
 @dataclass
-class GatedBookings:
-    """A command handler behind a gate."""
-
+class _Bookings:
     handler: BookingHandler
-    gate: Gate
+    before: Before
 
     async def execute(
         self, command: BookingCommand, *, command_id: UUID, metadata: Metadata
     ) -> Accepted[Booking | None, BookingEvent] | BookingRejection:
-        await self.gate.stop(type(command), command.booking_id)
+        answer = await self.before(type(command), command.booking_id)
+        if answer is not None:
+            return answer
         return await self.handler.execute(command, command_id=command_id, metadata=metadata)
 
     async def read(self, stream: StreamId) -> Booking | None:
         return await self.handler.read(stream)
+
+
+def with_before(parts: BoxOffice, before: Before) -> BoxOffice:
+    """The services, with something done before each step."""
+    return replace(
+        parts,
+        bookings=cast(BookingHandler, _Bookings(parts.bookings, before)),
+        reservations=cast(PostgresReservations, _Reservations(parts.reservations, before)),
+    )
 
 
 @asynccontextmanager
@@ -94,12 +106,7 @@ async def gated(
 ) -> AsyncIterator[Gate]:
     """A worker that stops before one step of one booking."""
     gate = Gate(before, booking_id)
-    parts = replace(
-        stage.parts,
-        bookings=cast(BookingHandler, GatedBookings(stage.parts.bookings, gate)),
-        reservations=cast(PostgresReservations, GatedReservations(stage.parts.reservations, gate)),
-    )
-    async with worker(client, settings or stage.settings, parts):
+    async with worker(client, settings or stage.settings, with_before(stage.parts, gate.stop)):
         try:
             yield gate
         finally:

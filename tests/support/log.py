@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from eventstore.api import (
-    AnyVersion,
     Appended,
+    AppendResult,
+    CheckpointStore,
     CommandRef,
     EventStore,
-    Expected,
     NewEvent,
     StoredEvent,
+    VersionConflict,
 )
 from eventstore.slices import Category, Slice, StreamId, slice_of, slices_of
+from tests.support.waiting import eventually
 
 BOOKING = Category("booking")
+FIRST = StreamId("booking-1")
 METADATA = {"actor": "tester", "workflow": "booking-1"}
 
 
@@ -48,17 +53,53 @@ def numbers(events: Sequence[StoredEvent]) -> list[int]:
     return [json.loads(event.data)["number"] for event in events]
 
 
-async def append(
-    log: EventStore,
-    to: StreamId,
-    number: int,
-    *,
-    events: int = 1,
-    expected: Expected = AnyVersion(),  # noqa: B008  a frozen value
-) -> Appended:
+def stored(event: NewEvent, of: StreamId = FIRST, version: int = 1, **more: Any) -> StoredEvent:
+    """The event as if it were in the log; its position is its version."""
+    fields: dict[str, Any] = {
+        "stream": of,
+        "version": version,
+        "slice": slice_of(of),
+        "position": version,
+        "type": event.type,
+        "schema_version": event.schema_version,
+        "data": event.data,
+        "metadata": {},
+        "event_id": UUID(int=version),
+        "command_id": UUID(int=0),
+        "recorded_at": datetime(2031, 5, 1, tzinfo=UTC),
+    }
+    return StoredEvent(**{**fields, **more})
+
+
+async def record(
+    log: EventStore, to: StreamId, ref: CommandRef, events: Sequence[NewEvent]
+) -> AppendResult:
+    """Append past every rule, whatever the stream's version is."""
+    while True:
+        version = (await log.load(to, ref)).version
+        result = await log.append(to, ref, events, expected=version, metadata=METADATA)
+        if not isinstance(result, VersionConflict):
+            return result
+
+
+async def append(log: EventStore, to: StreamId, number: int, *, events: int = 1) -> Appended:
     """Append new events; the number makes the command."""
-    result = await log.append(
-        to, command(number), noted(*range(events)), expected=expected, metadata=METADATA
-    )
+    result = await record(log, to, command(number), noted(*range(events)))
     assert isinstance(result, Appended)
     return result
+
+
+async def caught_up(
+    checkpoints: CheckpointStore[Any], consumer: str = "test", *, slice: Slice | None = None
+) -> None:
+    """Wait until the consumer has handled every event, or every event of the slice."""
+
+    async def nothing_is_left() -> bool:
+        mine = [
+            checkpoint.position == checkpoint.head
+            for checkpoint in await checkpoints.lag()
+            if checkpoint.consumer == consumer and slice in (None, checkpoint.slice)
+        ]
+        return bool(mine) and all(mine)
+
+    await eventually(nothing_is_left, f"{consumer} has handled every event")

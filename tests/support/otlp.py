@@ -11,8 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from entrypoints.devstack.children import free_port
-from entrypoints.settings import LOOPBACK
+from tests.support.http import answering
 from tests.support.patience import SOON_SECONDS
 
 
@@ -28,7 +27,7 @@ class Span:
 class Collector:
     """`url` is for OTEL_EXPORTER_OTLP_ENDPOINT."""
 
-    url: str
+    url: str = ""
     spans: list[Span] = field(default_factory=list)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -59,17 +58,9 @@ class Collector:
 
 @asynccontextmanager
 async def collecting() -> AsyncIterator[Collector]:
-    port = free_port()
-    collector = Collector(f"http://{LOOPBACK}:{port}")
-    app = web.Application(client_max_size=64 * 1024**2)
-    app.router.add_post("/v1/traces", collector.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, LOOPBACK, port).start()
+    collector = Collector()
+    async with answering(collector.take) as collector.url:
         yield collector
-    finally:
-        await runner.cleanup()
 
 
 def _text(of: object) -> dict[str, str]:

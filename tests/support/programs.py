@@ -1,11 +1,10 @@
 """Our programs as processes of their own on a test's servers, and what others ask them."""
 
-import asyncio
 import json
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,12 @@ from temporalio.client import Client
 from entrypoints.devstack.children import Child, Home, child, free_port
 from entrypoints.devstack.servers import listens, until_ready
 from entrypoints.settings import LOOPBACK
-from tests.support.patience import SOON_SECONDS
+from tests.support.stage import Stage
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 WORKER = (str(ROOT / "worker.py"),)
 CONSUMERS = ("-m", "entrypoints.cli", "consumers")
-LOOK_EVERY_SECONDS = 0.02
 Labels = frozenset[tuple[str, str]]
 
 
@@ -48,16 +47,15 @@ class Running:
 
     async def until_ready(self) -> None:
         """Asks until it is."""
-        async with asyncio.timeout(SOON_SECONDS):
-            while await self.troubles() is not None:  # noqa: ASYNC110  # it does not call back
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+        async def is_ready() -> bool:
+            return await self.troubles() is None
+
+        await eventually(is_ready, "it is ready")
 
     async def until_not_ready(self) -> dict[str, str]:
         """Asks until it is not; why."""
-        async with asyncio.timeout(SOON_SECONDS):
-            while (troubles := await self.troubles()) is None:  # noqa: ASYNC110  # likewise
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
-        return troubles
+        return await eventually(self.troubles, "it is not ready") or {}
 
     async def metrics(self, port: int | None = None) -> dict[str, dict[Labels, float]]:
         """What Prometheus would store of it: the series of each name."""
@@ -76,9 +74,11 @@ class Running:
 
 async def until_told(file: Path, text: str, times: int = 1) -> None:
     """Waits for what a program writes into a file."""
-    async with asyncio.timeout(SOON_SECONDS):
-        while _count(file, text) < times:  # noqa: ASYNC110  # a file tells nobody
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def is_told() -> bool:
+        return _count(file, text) >= times
+
+    await eventually(is_told, f"{file} says {times} times: {text}")
 
 
 def _count(file: Path, text: str) -> int:
@@ -95,6 +95,18 @@ def environment(database: str, client: Client, task_queue: str) -> dict[str, str
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "PYTHONPATH": str(ROOT),
     }
+
+
+def worker_process(
+    home: Home,
+    stage: Stage,
+    client: Client,
+    command: Sequence[str | Path] = WORKER,
+    **more: str,
+) -> AbstractAsyncContextManager[Child]:
+    """The real worker, or another program, on the stage's servers; nobody waits for it."""
+    finds = environment(str(stage.settings.database_url), client, stage.settings.task_queue)
+    return child(home, "worker", (sys.executable, *command), environment={**finds, **more})
 
 
 @asynccontextmanager

@@ -60,15 +60,20 @@ class Provider:
 
 @asynccontextmanager
 async def running(
-    directory: Path, home: Home, *, notify_url: str | None = None
+    directory: Path,
+    home: Home,
+    *,
+    name: str = "provider",
+    port: int | None = None,
+    notify_url: str | None = None,
 ) -> AsyncIterator[Provider]:
     """A provider with its ledger in a directory; over the same one, it knows all it knew."""
-    port = free_port()
+    port = port or free_port()
     command = (
         *(sys.executable, "-m", "sandbox.provider", "--port", str(port), "--data-dir", directory),
         *(("--notify-url", notify_url) if notify_url else ()),
     )
     environment = {"SANDBOX_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
-    async with child(home, "provider", command, environment=environment) as started:
+    async with child(home, name, command, environment=environment) as started:
         await until_ready(started, lambda: listens(port))
         yield Provider(started, f"http://{LOOPBACK}:{port}")

@@ -9,8 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from entrypoints.devstack.children import free_port
-from entrypoints.settings import LOOPBACK
+from tests.support.http import answering
 from tests.support.patience import SOON_SECONDS
 
 
@@ -32,7 +31,7 @@ def _take(_: Delivery) -> int:
 class Receiver:
     """`answer` gives the status for a delivery; those it took are in `taken`, in order."""
 
-    url: str
+    url: str = ""
     answer: Callable[[Delivery], int] = _take
     deliveries: list[Delivery] = field(default_factory=list)
     taken: list[dict[str, Any]] = field(default_factory=list)
@@ -56,14 +55,7 @@ class Receiver:
 
 @asynccontextmanager
 async def listening() -> AsyncIterator[Receiver]:
-    port = free_port()
-    receiver = Receiver(f"http://{LOOPBACK}:{port}/notices")
-    app = web.Application()
-    app.router.add_post("/notices", receiver.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, LOOPBACK, port).start()
+    receiver = Receiver()
+    async with answering(receiver.take) as url:
+        receiver.url = f"{url}/notices"
         yield receiver
-    finally:
-        await runner.cleanup()

@@ -5,16 +5,14 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
-from uuid import UUID
 
 import pytest
 
-from eventstore.api import NewEvent, StoredEvent
-from eventstore.slices import Slice, StreamId
+from eventstore.api import NewEvent
 from tests.support import controls
+from tests.support.log import stored
 from ticketing.booking.events import BookingEvent
 from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
 from ticketing.payment.events import PaymentEvent
@@ -34,25 +32,9 @@ PAYMENT_EVENTS: dict[str, PaymentEvent] = {
 }
 
 
-def row(event: NewEvent) -> StoredEvent:
-    return StoredEvent(
-        stream=StreamId("booking-ada-1"),
-        version=1,
-        slice=Slice(0),
-        position=1,
-        type=event.type,
-        schema_version=event.schema_version,
-        data=event.data,
-        metadata={},
-        event_id=UUID(int=1),
-        command_id=UUID(int=1),
-        recorded_at=datetime(2031, 5, 1, tzinfo=UTC),
-    )
-
-
 def decoded(event: NewEvent) -> BookingEvent | PaymentEvent:
     codec = BOOKING_CODEC if event.type in BOOKING_EVENTS else PAYMENT_CODEC
-    return codec.decode(row(event))
+    return codec.decode(stored(event))
 
 
 @pytest.mark.parametrize("event", STORED, ids=lambda each: f"{each.type}-{each.schema_version}")

@@ -25,8 +25,6 @@ OF_A_PAYMENT = {"workflow_id": "payment-p1", "payment_id": "p1"}
         ({"event": "draining"}, {}),
     ],
 )
-def test_a_line_names_the_process_and_the_entity_that_it_is_about(
-    line: Line, ids: dict[str, str]
-) -> None:
+def test_a_line_names_its_process_and_its_entity(line: Line, ids: dict[str, str]) -> None:
     named = with_ids(None, "info", dict(line))
     assert {key: named[key] for key in named.keys() - {"stream", "event"}} == ids

@@ -96,11 +96,6 @@ def test_debts_and_unknown_currencies_are_no_money(amount: int, currency: str) -
         Money(amount_minor=amount, currency=currency)
 
 
-def test_a_value_cannot_be_changed() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        PLACE.seats = ()  # type: ignore[misc]  # what mypy refuses as well
-
-
 def test_an_unknown_field_is_an_error() -> None:
     with pytest.raises(ValidationError, match="extra_forbidden"):
         PlaceBooking.model_validate({**PLACE.model_dump(), "price": 0})

@@ -168,18 +168,23 @@ CLEAR_PAYMENTS = "DELETE FROM views.payment"
 
 
 class PostgresBookingViews:
-    """`BookingViews`, and what its projection writes."""
+    """The view of bookings, and what its projection writes.
+
+    Lists are pages: newest first, `before` is the last id of the page before.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def booking(self, booking_id: BookingId) -> BookingView | None:
+        """One booking."""
         row = await self._pool.fetchrow(BOOKING, booking_id)
         return _view(row) if row else None
 
     async def by_client(
         self, client_id: ClientId, *, limit: int, before: BookingId | None = None
     ) -> tuple[BookingView, ...]:
+        """A client's bookings, newest first."""
         return tuple(map(_view, await self._pool.fetch(BY_CLIENT, client_id, limit, before)))
 
     async def by_concert(
@@ -190,6 +195,7 @@ class PostgresBookingViews:
         limit: int,
         before: BookingId | None = None,
     ) -> tuple[BookingView, ...]:
+        """A concert's bookings, in any status or in one, newest first."""
         if status is None:
             rows = await self._pool.fetch(BY_CONCERT, concert_id, limit, before)
         else:
@@ -208,6 +214,7 @@ class PostgresBookingViews:
         return _ids(await self._pool.fetch(TO_REMIND, before, limit))
 
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
+        """Every seat of a concert, ordered: free, held or sold."""
         return tuple(map(_entry, await self._pool.fetch(SEAT_MAP, concert_id)))
 
     async def project(

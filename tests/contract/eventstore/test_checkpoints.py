@@ -1,6 +1,5 @@
 """One owner per slice, and an effect together with its checkpoint or not at all."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,6 @@ from eventstore.errors import Fenced
 from eventstore.slices import Slice, slices_of
 from tests.contract.eventstore.conftest import Backend
 from tests.support.log import BOOKING, append, streams_in
-from tests.support.patience import SOON
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
 SLICE = Slice(7)
@@ -20,7 +18,7 @@ SLICE = Slice(7)
 
 
 async def claim(checkpoints: CheckpointStore[Any], member: UUID) -> Claim:
-    await checkpoints.register("view", 1, BOOKING, "beginning")
+    await checkpoints.register("view", 1, BOOKING)
     [claimed] = await checkpoints.claim("view", 1, [SLICE], member)
     return claimed
 
@@ -30,26 +28,21 @@ async def position(checkpoints: CheckpointStore[Any]) -> int:
     return mine.position
 
 
-async def test_a_new_consumer_starts_at_the_beginning_or_now(backend: Backend) -> None:
+async def test_a_new_consumer_starts_at_the_beginning(backend: Backend) -> None:
     await append(backend.log, STREAM, 1, events=3)
-    await backend.checkpoints.register("view", 1, BOOKING, "beginning")
-    await backend.checkpoints.register("reactor", 1, BOOKING, "now")
-    lag = {(each.consumer, each.slice): each for each in await backend.checkpoints.lag()}
-    assert len(lag) == 2 * len(slices_of(BOOKING))
-    assert (lag["view", SLICE].position, lag["view", SLICE].head) == (0, 3)
-    assert (lag["reactor", SLICE].position, lag["reactor", SLICE].head) == (3, 3)
+    await backend.checkpoints.register("view", 1, BOOKING)
+    lag = {each.slice: each for each in await backend.checkpoints.lag()}
+    assert len(lag) == len(slices_of(BOOKING))
+    assert (lag[SLICE].position, lag[SLICE].head) == (0, 3)
 
 
-async def test_registering_again_moves_nothing(backend: Backend) -> None:
-    await backend.checkpoints.register("view", 1, BOOKING, "beginning")
-    await append(backend.log, STREAM, 1)
-    await backend.checkpoints.register("view", 1, BOOKING, "now")
-    assert await position(backend.checkpoints) == 0
+async def test_registering_again_moves_nothing(checkpoints: CheckpointStore[Any]) -> None:
+    await checkpoints.advance(None, await claim(checkpoints, ANNA), 3)
+    await checkpoints.register("view", 1, BOOKING)
+    assert await position(checkpoints) == 3
 
 
-async def test_a_checkpoint_moves_with_its_transaction(
-    checkpoints: CheckpointStore[Any],
-) -> None:
+async def test_a_checkpoint_moves_with_its_transaction(checkpoints: CheckpointStore[Any]) -> None:
     claimed = await claim(checkpoints, ANNA)
     async with checkpoints.transaction() as tx:
         moved = await checkpoints.advance(tx, claimed, 3)
@@ -77,9 +70,7 @@ async def test_a_claim_fences_the_owner_before(checkpoints: CheckpointStore[Any]
     assert (await claim(checkpoints, ANNA)).position == 1
 
 
-async def test_a_checkpoint_that_moves_by_itself_is_fenced_as_well(
-    checkpoints: CheckpointStore[Any],
-) -> None:
+async def test_a_checkpoint_moved_by_itself_is_fenced(checkpoints: CheckpointStore[Any]) -> None:
     annas = await claim(checkpoints, ANNA)
     moved = await checkpoints.advance(None, annas, 3)
     assert (moved.position, moved.epoch) == (3, annas.epoch)
@@ -92,18 +83,7 @@ async def test_a_checkpoint_that_moves_by_itself_is_fenced_as_well(
     assert await position(checkpoints) == 4
 
 
-async def test_a_stale_position_is_fenced_too(checkpoints: CheckpointStore[Any]) -> None:
-    claimed = await claim(checkpoints, ANNA)
-    async with checkpoints.transaction() as tx:
-        await checkpoints.advance(tx, claimed, 2)
-    with pytest.raises(Fenced):
-        async with checkpoints.transaction() as tx:
-            await checkpoints.advance(tx, claimed, 1)
-
-
-async def test_a_slice_with_a_transaction_in_flight_is_not_claimed(
-    checkpoints: CheckpointStore[Any],
-) -> None:
+async def test_a_slice_in_a_transaction_is_not_claimed(checkpoints: CheckpointStore[Any]) -> None:
     annas = await claim(checkpoints, ANNA)
     async with checkpoints.transaction() as tx:
         await checkpoints.advance(tx, annas, 1)
@@ -167,16 +147,6 @@ async def test_nothing_is_parked_by_a_transaction_that_fails(backend: Backend) -
     with pytest.raises(ZeroDivisionError):
         await fail()
     assert list(await store.dead_letters()) == []
-
-
-async def test_one_may_wait_for_a_checkpoint(checkpoints: CheckpointStore[Any]) -> None:
-    claimed = await claim(checkpoints, ANNA)
-    assert not await checkpoints.wait_for("view", SLICE, 1, timedelta(milliseconds=20))
-    async with asyncio.TaskGroup() as group:
-        waiting = group.create_task(checkpoints.wait_for("view", SLICE, 1, SOON))
-        async with checkpoints.transaction() as tx:
-            await checkpoints.advance(tx, claimed, 1)
-    assert waiting.result()
 
 
 async def test_a_reset_starts_again_and_fences_the_owners(backend: Backend) -> None:

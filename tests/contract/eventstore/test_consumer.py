@@ -17,7 +17,7 @@ from eventstore.errors import DefectError, TransientError
 from eventstore.memory import MemoryDoorbell
 from eventstore.slices import slice_of
 from tests.contract.eventstore.conftest import Backend, Effect
-from tests.support.log import BOOKING, append, stream, streams_apart, streams_in
+from tests.support.log import BOOKING, append, caught_up, stream, streams_apart, streams_in
 from tests.support.patience import SOON, SOON_SECONDS
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
@@ -86,11 +86,6 @@ async def running(consumer: Consumer[Any]) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.wait([task])
 
 
-async def caught_up(backend: Backend, name: str = "test") -> None:
-    for slice, head in (await backend.log.heads(BOOKING)).items():
-        assert await backend.checkpoints.wait_for(name, slice, head, SOON)
-
-
 @dataclass
 class Slow:
     """A handler that is in the middle of an event until it may go on."""
@@ -129,17 +124,16 @@ async def test_a_running_consumer_hears_of_new_events(backend: Backend) -> None:
     async with running(consumer(backend, how, doorbell=doorbell)):
         for number in range(20):
             doorbell.ring((await append(backend.log, stream(number), number)).slice)
-        await caught_up(backend)
+        await caught_up(backend.checkpoints)
     assert len(await backend.written()) == 20
 
 
 async def test_events_are_found_without_the_doorbell(backend: Backend) -> None:
     effects = Effects()
     async with running(consumer(backend, AtLeastOnce(effects.handle))):
-        await append(backend.log, ONE, 1)
-        await caught_up(backend)
-        await append(backend.log, ONE, 2)
-        await caught_up(backend)
+        for number in (1, 2):
+            await append(backend.log, ONE, number)
+            await caught_up(backend.checkpoints)
     assert effects.seen == [(ONE, 1), (ONE, 2)]
 
 
@@ -183,24 +177,22 @@ async def test_a_slow_event_holds_up_no_other_slice_fault_8(backend: Backend) ->
     await append(backend.log, ONE, 1)
     await append(backend.log, APART, 2)
     async with running(consumer(backend, AtLeastOnce(handle))):
-        assert await backend.checkpoints.wait_for("test", slice_of(APART), 1, SOON)
+        await caught_up(backend.checkpoints, slice=slice_of(APART))
         await append(backend.log, APART, 3)
-        assert await backend.checkpoints.wait_for("test", slice_of(APART), 2, SOON)
+        await caught_up(backend.checkpoints, slice=slice_of(APART))
     assert effects.seen == [(APART, 1), (APART, 2)]
 
 
-async def test_a_passing_failure_is_waited_for(backend: Backend) -> None:
+@pytest.mark.parametrize(
+    "failures",
+    [[TransientError("not now"), ConnectionResetError("nor now")], [ValueError()] * 3],
+    ids=["passing", "of the event"],
+)
+async def test_an_event_that_failed_is_handled_again(
+    backend: Backend, failures: list[BaseException]
+) -> None:
     effects = Effects()
-    effects.fails[ONE, 2] = [TransientError("not now"), ConnectionResetError("nor now")]
-    await append(backend.log, ONE, 1, events=3)
-    how = delivery(backend, "exactly once", effects.handle)
-    await consumer(backend, how).run_until_caught_up()
-    assert await backend.written() == [(ONE, 1), (ONE, 2), (ONE, 3)]
-
-
-async def test_a_failing_event_is_retried(backend: Backend) -> None:
-    effects = Effects()
-    effects.fails[ONE, 2] = [ValueError()] * 3
+    effects.fails[ONE, 2] = [*failures]
     await append(backend.log, ONE, 1, events=3)
     how = delivery(backend, "exactly once", effects.handle)
     await consumer(backend, how).run_until_caught_up()
@@ -331,9 +323,7 @@ async def test_a_death_at_an_effect_repeats_or_loses_what_its_mode_says(
 
 
 @pytest.mark.parametrize("mode", ["at least once", "at most once"])
-async def test_a_member_that_stops_finishes_the_event_in_hand_and_leaves_the_rest_to_others(
-    backend: Backend, mode: Mode
-) -> None:
+async def test_a_member_that_stops_finishes_the_event_in_hand(backend: Backend, mode: Mode) -> None:
     effects = Effects()
     slow = Slow(effects)
     await append(backend.log, ONE, 0, events=3)
@@ -350,9 +340,7 @@ async def test_a_member_that_stops_finishes_the_event_in_hand_and_leaves_the_res
     assert effects.seen == [(ONE, 1), (ONE, 2), (ONE, 3)]
 
 
-async def test_a_member_that_is_cancelled_loses_the_event_in_hand_if_that_is_the_promise(
-    backend: Backend,
-) -> None:
+async def test_at_most_once_a_cancelled_member_loses_the_event_in_hand(backend: Backend) -> None:
     effects = Effects()
     slow = Slow(effects)
     await append(backend.log, ONE, 0, events=3)

@@ -15,8 +15,8 @@ from eventstore.errors import DefectError
 from eventstore.rebuild import rebuild
 from eventstore.slices import StreamId, slice_of
 from tests.contract.eventstore.conftest import Backend, Effect
-from tests.contract.eventstore.test_consumer import caught_up, consumer, running
-from tests.support.log import BOOKING, append, stream, streams_apart, streams_in
+from tests.contract.eventstore.test_consumer import consumer, running
+from tests.support.log import BOOKING, append, caught_up, stream, streams_apart, streams_in
 
 ONE, OTHER = streams_in(slice_of(stream()), 2)
 [APART] = streams_apart(1)
@@ -58,7 +58,7 @@ async def test_a_running_idle_projection_goes_on_after_its_rebuild(backend: Back
     async with running(consumer(backend, ExactlyOnceEffect(backend.write))):
         for number, to in enumerate([ONE, OTHER, APART]):
             await append(backend.log, to, number, events=3)
-        await caught_up(backend)
+        await caught_up(backend.checkpoints)
         before = await of_each_slice(backend)
 
         assert await again(backend) == 9
@@ -66,7 +66,7 @@ async def test_a_running_idle_projection_goes_on_after_its_rebuild(backend: Back
         assert await of_each_slice(backend) == before == await logged(backend)
         await append(backend.log, ONE, 3)
         await append(backend.log, APART, 4)
-        await caught_up(backend)
+        await caught_up(backend.checkpoints)
     assert await of_each_slice(backend) == await logged(backend)
 
 
@@ -78,7 +78,7 @@ async def test_a_rebuild_among_appends_has_each_effect_once(backend: Backend) ->
                 group.create_task(append(backend.log, APART, number, events=20))
                 if number % 4 == 2:
                     group.create_task(again(backend))
-        await caught_up(backend)
+        await caught_up(backend.checkpoints)
     assert await of_each_slice(backend) == await logged(backend)
 
 
@@ -91,9 +91,7 @@ async def test_a_projection_that_never_ran_is_built(backend: Backend) -> None:
     assert await consumer(backend, ExactlyOnceEffect(backend.write)).run_until_caught_up() == 0
 
 
-async def test_an_event_that_cannot_be_folded_leaves_everything_as_it_was(
-    backend: Backend,
-) -> None:
+async def test_an_event_that_cannot_be_folded_leaves_everything_as_it_was(backend: Backend) -> None:
     await append(backend.log, ONE, 1, events=3)
     await append(backend.log, APART, 2)
     consuming = consumer(backend, ExactlyOnceEffect(backend.write))

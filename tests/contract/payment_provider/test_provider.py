@@ -97,9 +97,7 @@ async def test_a_refused_capture_stays_refused(provider: PaymentProvider, refuse
     assert await known(provider, request.payment_id) == []
 
 
-async def test_a_refusal_comes_too_late_for_a_captured_payment(
-    provider: PaymentProvider, refuse: Refuse
-) -> None:
+async def test_a_captured_payment_is_not_refused(provider: PaymentProvider, refuse: Refuse) -> None:
     request = new_request()
     first = await provider.capture(request)
     await refuse(request.payment_id)
@@ -127,9 +125,7 @@ async def test_each_refund_has_a_reference_of_its_own(provider: PaymentProvider)
     assert await provider.refund(one.payment_id) != await provider.refund(other.payment_id)
 
 
-async def test_a_capture_repeated_after_the_refund_takes_nothing_again(
-    provider: PaymentProvider,
-) -> None:
+async def test_a_capture_after_its_refund_takes_nothing_again(provider: PaymentProvider) -> None:
     request = new_request()
     first = await provider.capture(request)
     ref = await provider.refund(request.payment_id)
@@ -147,8 +143,6 @@ async def test_an_unknown_payment_is_not_there(provider: PaymentProvider) -> Non
     assert await provider.look_up(new_request().payment_id) is None
 
 
-async def test_the_ledger_lists_every_payment_in_the_order_of_capture(
-    provider: PaymentProvider,
-) -> None:
+async def test_the_ledger_lists_payments_in_order_of_capture(provider: PaymentProvider) -> None:
     payments = [await captured(provider) for _ in range(PAGES)]
     assert await known(provider, *(one.payment_id for one in payments)) == payments

@@ -57,9 +57,7 @@ async def holders(reservations: Reservations) -> dict[str, str]:
     return {str(one.seat): one.booking_id for one in held if one.booking_id is not None}
 
 
-async def test_reserved_seats_come_ordered_with_their_prices_and_a_deadline(
-    reservations: Reservations,
-) -> None:
+async def test_reserved_seats_come_with_prices_and_a_deadline(reservations: Reservations) -> None:
     before = datetime.now(UTC)
     answer = await reservations.reserve(ANN, 1, CONCERT, seats("3-1", "2-5"))
     assert isinstance(answer, Reserved)
@@ -84,17 +82,13 @@ async def test_the_loser_is_told_which_seats_and_holds_none(reservations: Reserv
     assert await holders(reservations) == {"1-2": "ann", "1-4": "ann"}
 
 
-async def test_fault_1_a_reserve_repeated_after_a_crash_gets_its_own_seats(
-    reservations: Reservations,
-) -> None:
+async def test_fault_1_a_repeated_reserve_gets_its_own_seats(reservations: Reservations) -> None:
     first = await reservations.reserve(ANN, 1, CONCERT, seats("1-1", "1-2"))
     assert await reservations.reserve(ANN, 1, CONCERT, seats("1-2", "1-1")) == first
     assert isinstance(first, Reserved)
 
 
-async def test_a_repeat_keeps_prices_and_deadline_when_the_price_list_changed(
-    reservations: Reservations,
-) -> None:
+async def test_a_repeat_keeps_its_prices_and_its_deadline(reservations: Reservations) -> None:
     first = await reservations.reserve(ANN, 1, CONCERT, seats("1-1"))
     zones = (FRONT.model_copy(update={"price": CHEAP}), BACK)
     changed = {"zones": zones, "hold": None, "sales_open": False}
@@ -142,9 +136,7 @@ async def test_what_is_not_on_sale_is_refused(reservations: Reservations) -> Non
     assert await holders(reservations) == {}
 
 
-async def test_release_frees_only_its_own_seats_and_repeats_its_answer(
-    reservations: Reservations,
-) -> None:
+async def test_release_frees_its_own_seats_and_can_be_repeated(reservations: Reservations) -> None:
     await reservations.reserve(ANN, 1, CONCERT, seats("1-1"))
     await reservations.reserve(ANN, 2, CONCERT, seats("1-2"))
     await reservations.reserve(BEN, 1, CONCERT, seats("1-3"))
@@ -153,9 +145,7 @@ async def test_release_frees_only_its_own_seats_and_repeats_its_answer(
     assert await holders(reservations) == {"1-2": "ann", "1-3": "ben"}
 
 
-async def test_fault_3_a_reserve_after_its_release_holds_nothing(
-    reservations: Reservations,
-) -> None:
+async def test_fault_3_reserve_after_release_holds_nothing(reservations: Reservations) -> None:
     assert await reservations.release(ANN, 1) == NothingToRelease()
     answer = await reservations.reserve(ANN, 1, CONCERT, seats("1-1"))
     assert answer == ReservationWasReleased()
@@ -167,9 +157,7 @@ async def test_fault_3_a_reserve_after_its_release_holds_nothing(
 
 
 @pytest.mark.parametrize("first", ["reserve", "release"])
-async def test_fault_3_reserve_and_release_at_once_leave_no_hold(
-    reservations: Reservations, first: str
-) -> None:
+async def test_fault_3_both_at_once_leave_no_hold(reservations: Reservations, first: str) -> None:
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "reserve": lambda: reservations.reserve(ANN, 1, CONCERT, seats("1-1")),
         "release": lambda: reservations.release(ANN, 1),
@@ -184,9 +172,7 @@ async def test_fault_3_reserve_and_release_at_once_leave_no_hold(
     assert await holders(reservations) == {}
 
 
-async def test_the_plan_of_a_concert_can_change_except_under_a_held_seat(
-    reservations: Reservations,
-) -> None:
+async def test_a_plan_can_change_except_under_a_held_seat(reservations: Reservations) -> None:
     await reservations.reserve(ANN, 1, CONCERT, seats("3-1"))
     with pytest.raises(ValueError, match="held seat"):
         await reservations.add_concert(ON_SALE.model_copy(update={"zones": (FRONT,)}))
@@ -221,9 +207,7 @@ async def test_a_plan_that_contradicts_itself_is_refused(
         await reservations.add_concert(ON_SALE.model_copy(update={"zones": (FRONT, zone)}))
 
 
-async def test_concerts_come_by_start_and_an_unknown_one_has_no_seats(
-    reservations: Reservations,
-) -> None:
+async def test_concerts_come_by_start_and_only_they_have_seats(reservations: Reservations) -> None:
     sooner = ON_SALE.model_copy(
         update={"concert_id": ConcertId("z"), "starts_at": ON_SALE.starts_at - HOLD}
     )

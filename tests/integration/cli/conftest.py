@@ -14,7 +14,7 @@ from entrypoints.processes import members
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice, box_office
-from tests.process.conftest import CONCERT, HOLD, PRICE, concert
+from tests.support.builders import CONCERT, HOLD, PRICE, concert
 from tests.support.provider import Provider
 from ticketing.notifications.api import Notification
 from ticketing.notifications.postgres import PostgresNotifier

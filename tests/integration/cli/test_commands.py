@@ -15,7 +15,7 @@ from entrypoints.devstack.children import free_port
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.process.conftest import PRICE
+from tests.support.builders import PRICE
 from tests.support.clock import Clock
 from tests.support.provider import Provider
 from tests.support.terminal import Ran, run

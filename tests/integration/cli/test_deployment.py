@@ -21,7 +21,8 @@ from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import Settings, WorkerVersion
 from entrypoints.temporal import WORKFLOWS, worker
 from entrypoints.wiring import BoxOffice
-from tests.process.conftest import PATIENCE, place
+from tests.support.builders import place
+from tests.support.stage import PATIENCE
 from tests.support.terminal import run
 from ticketing.booking.rejections import BookingAlreadyExists
 from ticketing.ids import BookingId

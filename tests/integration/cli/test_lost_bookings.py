@@ -8,7 +8,8 @@ from temporalio.client import Client
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.process.conftest import PATIENCE, PRICE, payment, place
+from tests.support.builders import PRICE, payment, place
+from tests.support.stage import PATIENCE
 from tests.support.terminal import Ran, run
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId

@@ -11,7 +11,8 @@ from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.process.conftest import PATIENCE, payment, place
+from tests.support.builders import payment, place
+from tests.support.stage import PATIENCE
 from tests.support.terminal import Ran, run
 from ticketing.ids import BookingId
 from workflows.client import OrchestratedBookingProcess

@@ -137,8 +137,6 @@ async def test_with_a_token_who_does_not_show_it_is_told_nothing() -> None:
         (Settings(payload_keys=KEYS), "BOX_OFFICE_CODEC_ORIGINS"),
     ],
 )
-def test_it_does_not_start_without_keys_or_without_an_origin(
-    settings: Settings, field: str
-) -> None:
+def test_it_does_not_start_without_keys_or_an_origin(settings: Settings, field: str) -> None:
     with pytest.raises(BadSetting, match=field):
         app(settings)

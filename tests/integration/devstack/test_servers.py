@@ -13,10 +13,10 @@ import pytest
 from temporalio.client import Client
 
 from entrypoints.devstack import children
-from entrypoints.devstack.children import Child, DirectoryIsInUse, child, claim, free_port
+from entrypoints.devstack.children import DirectoryIsInUse, child, claim, free_port
 from entrypoints.devstack.servers import postgres, temporal_server
 from entrypoints.errors import StackError
-from tests.support.patience import SOON_SECONDS
+from tests.support.programs import until_told
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,12 +74,6 @@ async def _assert_nothing_is_lost(directory: Path) -> None:
         assert (await client.get_workflow_handle("kept").describe()).workflow_type == "Kept"
 
 
-async def _logged(process: Child, text: str) -> None:
-    async with asyncio.timeout(SOON_SECONDS):
-        while text not in process.log_tail():  # noqa: ASYNC110  # a file tells nobody
-            await asyncio.sleep(children.POLL_SECONDS)
-
-
 async def test_servers_end_when_their_parent_is_killed_and_forget_nothing(tmp_path: Path) -> None:
     async with _parent(tmp_path) as (parent, _):
         with pytest.raises(DirectoryIsInUse, match=f"in use by process {parent.pid}"):
@@ -133,13 +127,11 @@ async def test_a_server_that_does_not_start_shows_the_end_of_its_log(tmp_path: P
                 pass
 
 
-async def test_a_child_that_does_not_stop_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stubborn_child_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "STOP_SECONDS", 0.1)
     async with claim(tmp_path) as home:
         async with child(home, "stubborn", ["sh", "-c", IGNORES_SIGTERM]) as stubborn:
-            await _logged(stubborn, "ready")
+            await until_told(stubborn.log, "ready")
         assert await stubborn.wait() == -signal.SIGKILL
 
 

@@ -14,7 +14,8 @@ from entrypoints.codec_server.app import app
 from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import LOOPBACK, Settings
 from tests.integration.webhooks.provider import serving
-from tests.process.conftest import Stage, place
+from tests.support.builders import place
+from tests.support.stage import Stage
 from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
 from workflows.client import booking_handle

@@ -3,7 +3,6 @@
 Each step restarts every process with other keys; a worker then reads all histories anew.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,8 +13,8 @@ from temporalio.client import Client, WorkflowHandle
 from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from tests.process.conftest import Stage, opened_stage, payment, place
-from tests.support.patience import SOON_SECONDS
+from tests.support.builders import payment, place
+from tests.support.stage import Stage, opened_stage
 from tests.unit.encryption.keys import NEW, OLD
 from ticketing.ids import BookingId
 from ticketing.reconciliation import unended_bookings
@@ -110,9 +109,6 @@ async def test_a_booking_whose_key_is_lost_begins_anew_from_the_log(
 
 
 async def until_a_task_failed(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> None:
-    async with asyncio.timeout(SOON_SECONDS):
-        while True:
-            events = (await process.fetch_history()).events
-            if any(each.HasField("workflow_task_failed_event_attributes") for each in events):
-                return
-            await asyncio.sleep(0.05)
+    async for event in process.fetch_history_events(wait_new_event=True):
+        if event.HasField("workflow_task_failed_event_attributes"):
+            return

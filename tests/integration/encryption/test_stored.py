@@ -2,9 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 from pydantic import SecretStr
@@ -16,21 +14,15 @@ from entrypoints.devstack.children import claim
 from entrypoints.devstack.servers import temporal_server
 from entrypoints.settings import Settings
 from entrypoints.temporal import WORKFLOWS, worker, workflow_runner
-from tests.process.conftest import HOLD, Stage, concert, opened_stage, payment
+from tests.support.builders import HOLD, concert, payment
+from tests.support.gates import Step, with_before
+from tests.support.stage import Stage, opened_stage
 from tests.unit.encryption.keys import NEW
 from ticketing.booking.commands import PlaceBooking
 from ticketing.errors import DefectError
 from ticketing.ids import BookingId, ClientId, ConcertId
 from ticketing.money import Money
-from ticketing.reservations.api import (
-    NothingToRelease,
-    PriceZone,
-    Refusal,
-    Released,
-    ReservationService,
-    Reserved,
-)
-from ticketing.reservations.postgres import PostgresReservations
+from ticketing.reservations.api import PriceZone
 from ticketing.seats import Seat
 from workflows.client import booking_handle, start_booking
 from workflows.encryption import data_converter
@@ -102,21 +94,9 @@ async def _all_replay(client: Client) -> None:
         assert [each.replay_failure async for each in results] == [None] * 5
 
 
-@dataclass
-class _OneDefect:
-    """A reservation service that one booking finds a defect in."""
-
-    service: ReservationService
-
-    async def reserve(
-        self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
-    ) -> Reserved | Refusal:
-        if booking_id == "broken":
-            raise DefectError(BROKEN)
-        return await self.service.reserve(booking_id, attempt, concert_id, seats)
-
-    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
-        return await self.service.release(booking_id, attempt)
+async def _one_defect(step: Step, booking_id: BookingId) -> None:
+    if (step, booking_id) == ("reserve", "broken"):
+        raise DefectError(BROKEN)
 
 
 @asynccontextmanager
@@ -124,9 +104,7 @@ async def _working(stage: Stage, client: Client) -> AsyncIterator[None]:
     zone = PriceZone(first_row=1000, last_row=1000, seats_per_row=1000, price=PRICE)
     on_sale = concert(CONCERT, PRICE, HOLD).model_copy(update={"zones": (zone,)})
     await stage.parts.reservations.add_concert(on_sale)
-    reservations = _OneDefect(stage.parts.reservations)
-    parts = replace(stage.parts, reservations=cast(PostgresReservations, reservations))
-    async with worker(client, stage.settings, parts):
+    async with worker(client, stage.settings, with_before(stage.parts, _one_defect)):
         yield
 
 

@@ -12,10 +12,11 @@ from temporalio.client import Client, WorkflowExecution
 from entrypoints.devstack.servers import TemporalServer
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from tests.process.conftest import opened_stage, place
-from tests.support.patience import SOON_SECONDS
+from tests.support.builders import place
 from tests.support.provider import Provider
+from tests.support.stage import opened_stage
 from tests.support.terminal import run
+from tests.support.waiting import eventually
 from tests.unit.encryption.keys import NEW, OLD, ring
 from ticketing.ids import BookingId
 from workflows.client import CLIENT_ID
@@ -50,9 +51,7 @@ async def test_the_starter_places_and_pays_with_the_same_one_setting(
     assert b'"status": "applied"' in output
 
 
-async def test_a_terminal_without_the_key_is_told_which_setting_is_missing(
-    servers: Settings, client: Client
-) -> None:
+async def test_without_a_key_the_setting_is_named(servers: Settings, client: Client) -> None:
     async with opened_stage(servers, client) as stage, worker(client, servers, stage.parts):
         await stage.process.place(place("b1", "1-1"))
         await stage.process.cancel(BookingId("b1"), "ill")
@@ -82,8 +81,8 @@ async def test_the_filter_of_a_client_finds_bookings_of_every_key(
 
 async def first_of(client: Client, query: str) -> WorkflowExecution:
     """Waits for it: a list is a moment behind."""
-    async with asyncio.timeout(SOON_SECONDS):
-        while True:
-            async for each in client.list_workflows(query):
-                return each
-            await asyncio.sleep(0.05)
+
+    async def found() -> list[WorkflowExecution]:
+        return [each async for each in client.list_workflows(query)]
+
+    return (await eventually(found, query))[0]

@@ -16,8 +16,7 @@ from eventstore.memory import MemoryDoorbell
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import Slice
-from tests.support.log import BOOKING
-from tests.support.patience import SOON
+from tests.support.log import BOOKING, caught_up
 
 NAME = "crowd"
 
@@ -103,13 +102,7 @@ async def crowd(
         for _ in range(members):
             await crowd.join()
         yield crowd
-        await _caught_up(pool)
+        await caught_up(PostgresCheckpointStore(pool), NAME)
     finally:
         for member in tuple(crowd.living):
             await crowd.leave(member)
-
-
-async def _caught_up(pool: asyncpg.Pool) -> None:
-    """Every event has been handled."""
-    for slice, positions in (await events_in(pool)).items():
-        assert await PostgresCheckpointStore(pool).wait_for(NAME, slice, positions[-1], SOON)

@@ -8,17 +8,23 @@ from contextlib import asynccontextmanager
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from eventstore.api import AnyVersion, EventStore, StoredEvent
+from eventstore.api import EventStore, StoredEvent
 from eventstore.postgres.log import APPEND
 from eventstore.slices import Slice, StreamId, slice_of
 from tests.support.log import command, noted
-from tests.support.patience import SOON
+from tests.support.waiting import eventually
+
+ANY_VERSION, AT_LEAST_ONE_EVENT = -1, -2  # what es.append takes in the place of a version
 
 # Parts of es.append that negative controls replace.
 LOCK = "PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slice);"
 LAST_POSITION = """SELECT e.position INTO pos
     FROM es.event e WHERE e.slice = p_slice ORDER BY e.position DESC LIMIT 1;"""
 STAMP = "recorded_at := es.now();"
+WAITING = """
+SELECT count(*) > 0 FROM pg_locks JOIN pg_database d ON d.oid = database
+ WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
 # What most stores do: a number at INSERT, seen at COMMIT.
 FROM_SEQUENCE = "SELECT nextval('es.positions') - 1 INTO pos;"
 
@@ -37,39 +43,40 @@ async def at_once(writers: int, work: Sequence[Callable[[], Awaitable[object]]])
 
 
 def appends(
-    log: EventStore, streams: Sequence[StreamId], each: int, *, size: int = 1
+    pool: asyncpg.Pool, streams: Sequence[StreamId], each: int, *, size: int = 1
 ) -> list[Callable[[], Awaitable[object]]]:
     """So many commands for each stream, in turns."""
 
     def work(stream: StreamId, number: int) -> Callable[[], Awaitable[object]]:
-        return lambda: log.append(
-            stream,
-            command(number),
-            noted(*range(1 + number % size)),
-            expected=AnyVersion(),
-            metadata={},
-        )
+        return lambda: append_in(pool, stream, number, size=1 + number % size)
 
     return [work(stream, number) for number in range(each) for stream in streams]
 
 
 async def append_in(
-    connection: asyncpg.Connection | PoolConnectionProxy, stream: StreamId, number: int
-) -> None:
-    """Append an event within the connection's transaction."""
-    await connection.fetchrow(
+    database: asyncpg.Pool | asyncpg.Connection | PoolConnectionProxy,
+    stream: StreamId,
+    number: int,
+    *,
+    size: int = 1,
+    expected: int = ANY_VERSION,
+) -> str:
+    """Append events, within the connection's transaction if it has one; the outcome."""
+    of = command(number)
+    outcome: str = await database.fetchval(
         APPEND,
         slice_of(stream),
         stream,
-        -1,
-        command(number).id,
-        command(number).hash,
-        [command(number).event_id(stream, 0)],
-        ["Noted"],
-        [1],
-        [noted(number)[0].data],
+        expected,
+        of.id,
+        of.hash,
+        [of.event_id(stream, ordinal) for ordinal in range(size)],
+        ["Noted"] * size,
+        [1] * size,
+        [event.data for event in noted(*range(size))],
         "{}",
     )
+    return outcome
 
 
 class Follower:
@@ -113,16 +120,9 @@ class Follower:
         return by_stream
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it is so; each question is a query."""
-    async with asyncio.timeout(SOON.total_seconds()):
-        while not await condition():
-            pass
+async def somebody_waits_for_a_slice(pool: asyncpg.Pool) -> None:
+    async def waits() -> bool:
+        waiting: bool = await pool.fetchval(WAITING)
+        return waiting
 
-
-async def somebody_waits_for_a_slice(pool: asyncpg.Pool) -> bool:
-    waiting: int = await pool.fetchval(
-        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
-        "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
-    )
-    return waiting > 0
+    await eventually(waits, "somebody waits for a slice")

@@ -27,8 +27,9 @@ from tests.integration.eventstore.crowd import (
     events_in,
     write,
 )
-from tests.integration.eventstore.races import appends, at_once, until
+from tests.integration.eventstore.races import appends, at_once
 from tests.support.log import BOOKING, append, stream
+from tests.support.waiting import eventually
 
 STREAMS = [stream(number) for number in range(30)]
 SLICES = [Slice(slice) for slice in slices_of(BOOKING)]
@@ -70,8 +71,8 @@ def cutting(write: Write, chance: Random) -> Write:
 
 async def chaos(database: str, pool: asyncpg.Pool, chance: Random, write: Write) -> None:
     """Append, wait until a part of it has been handled, disturb, repeat; then let them finish."""
-    log, checkpoints = PostgresEventStore(pool), PostgresCheckpointStore(pool)
-    work = appends(log, STREAMS, each=ROUNDS, size=3)
+    checkpoints = PostgresCheckpointStore(pool)
+    work = appends(pool, STREAMS, each=ROUNDS, size=3)
     async with crowd(database, pool, cutting(write, chance), 3) as members:
         for start in range(0, len(work), len(STREAMS)):
             await at_once(8, work[start : start + len(STREAMS)])
@@ -88,7 +89,7 @@ async def some_are_handled(pool: asyncpg.Pool, chance: Random) -> None:
         done: int = await pool.fetchval(HANDLED)
         return done >= goal
 
-    await until(reached)
+    await eventually(reached, "some are handled")
 
 
 async def disturb(members: Crowd, checkpoints: PostgresCheckpointStore, chance: Random) -> None:
@@ -100,9 +101,7 @@ async def disturb(members: Crowd, checkpoints: PostgresCheckpointStore, chance: 
         await checkpoints.claim(NAME, 1, chance.sample(SLICES, 20), STRANGER)
 
 
-async def test_every_effect_happens_exactly_once_whatever_dies(
-    database: str, pool: asyncpg.Pool, chance: Random
-) -> None:
+async def test_every_effect_happens_once(database: str, pool: asyncpg.Pool, chance: Random) -> None:
     await chaos(database, pool, chance, write)
     assert await effects_of(pool) == await events_in(pool)
 
@@ -144,10 +143,10 @@ async def test_members_come_and_go_under_load(database: str, pool: asyncpg.Pool)
         return set(owners or ()) == {member.id for member in members.living}
 
     async with crowd(database, pool, write, 1) as members, load(pool, members):
-        await until(all_share)
+        await eventually(all_share, "all members share the slices")
         await members.join()
         await members.join()
-        await until(all_share)
+        await eventually(all_share, "all members share the slices")
         await members.leave(members.living[0])
-        await until(all_share)
+        await eventually(all_share, "all members share the slices")
     assert await effects_of(pool) == await events_in(pool)

@@ -25,7 +25,6 @@ from tests.integration.eventstore.races import (
     appends,
     at_once,
     somebody_waits_for_a_slice,
-    until,
 )
 from tests.support.log import append, streams_apart, streams_in
 
@@ -35,9 +34,9 @@ ONE, OTHER = streams_in(SLICE, 2)
 CROWD = {*streams_in(SLICE, 10), *streams_apart(10)}
 
 
-async def test_every_event_is_seen_once_and_in_order_fault_7(log: PostgresEventStore) -> None:
+async def test_fault_7_no_event_is_skipped(pool: asyncpg.Pool, log: PostgresEventStore) -> None:
     follower = Follower(log, sorted({slice_of(stream) for stream in CROWD}))
-    work = appends(log, sorted(CROWD), each=200, size=3)
+    work = appends(pool, sorted(CROWD), each=200, size=3)
     async with follower.following():
         await at_once(64, work)
     assert len(follower.seen) > len(work)
@@ -46,8 +45,8 @@ async def test_every_event_is_seen_once_and_in_order_fault_7(log: PostgresEventS
     assert len(follower.versions()) == len(CROWD)
 
 
-async def test_events_of_a_command_stay_side_by_side(log: PostgresEventStore) -> None:
-    await at_once(32, appends(log, streams_in(SLICE, 5), each=40, size=5))
+async def test_a_commands_events_stay_together(pool: asyncpg.Pool, log: PostgresEventStore) -> None:
+    await at_once(32, appends(pool, streams_in(SLICE, 5), each=40, size=5))
     events = await log.read_slices({SLICE: 0}, limit=10_000)
     runs = [list(run) for _, run in groupby(events, lambda e: (e.stream, e.command_id))]
     assert len(runs) == 5 * 40
@@ -88,13 +87,11 @@ async def appending(pool: asyncpg.Pool, number: int) -> AsyncIterator[Transactio
         yield transaction
 
 
-async def test_a_slice_is_entered_by_one_transaction_at_a_time_fault_7(
-    pool: asyncpg.Pool, log: PostgresEventStore
-) -> None:
+async def test_fault_7_a_slice_has_one_writer(pool: asyncpg.Pool, log: PostgresEventStore) -> None:
     follower = Follower(log, [SLICE])
     async with appending(pool, 1) as transaction, asyncio.TaskGroup() as group:
         second = group.create_task(append(log, OTHER, 2))
-        await until(lambda: somebody_waits_for_a_slice(pool))
+        await somebody_waits_for_a_slice(pool)
         await append(log, APART, 3)  # another slice is free
         assert await follower.read() == 0
         await transaction.commit()
@@ -102,12 +99,10 @@ async def test_a_slice_is_entered_by_one_transaction_at_a_time_fault_7(
     assert await follower.read() == 2
 
 
-async def test_a_position_that_was_rolled_back_is_used_again_fault_7(
-    pool: asyncpg.Pool, log: PostgresEventStore
-) -> None:
+async def test_fault_7_no_position_is_lost(pool: asyncpg.Pool, log: PostgresEventStore) -> None:
     async with appending(pool, 1) as transaction, asyncio.TaskGroup() as group:
         second = group.create_task(append(log, OTHER, 2))
-        await until(lambda: somebody_waits_for_a_slice(pool))
+        await somebody_waits_for_a_slice(pool)
         await transaction.rollback()
     assert second.result().position == 1
 
@@ -145,9 +140,7 @@ SELECT count(*) FROM es.event
 
 
 @pytest.mark.usefixtures("_foreign_transaction")
-async def test_a_foreign_transaction_delays_nobody_fault_7(
-    pool: asyncpg.Pool, log: PostgresEventStore
-) -> None:
+async def test_fault_7_foreigners_delay_nobody(pool: asyncpg.Pool, log: PostgresEventStore) -> None:
     await append(log, ONE, 1)
     assert await Follower(log, [SLICE]).read() == 1
     assert await pool.fetchval(HIDDEN_BY_XMIN) == 1  # what a reader by transaction id would miss

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from eventstore.postgres.log import PostgresEventStore
-from tests.integration.eventstore.races import append_in
+from tests.integration.eventstore.races import ANY_VERSION, AT_LEAST_ONE_EVENT, append_in
 from tests.support.log import append, stream
 
 CHANGES = (
@@ -47,18 +47,14 @@ async def refused(connection: asyncpg.Connection, sql: str) -> str:
 
 @pytest.mark.parametrize("role", ["box_office", "es_owner"])
 @pytest.mark.parametrize("mode", ["origin", "replica"])
-async def test_owners_cannot_change_history(
-    connection: asyncpg.Connection, role: str, mode: str
-) -> None:
+async def test_nobody_changes_history(connection: asyncpg.Connection, role: str, mode: str) -> None:
     await connection.execute(f"SET LOCAL session_replication_role = {mode}")
     await connection.execute(f"SET LOCAL ROLE {role}")
     for change in CHANGES:
         assert await refused(connection, change) == "23001"  # restrict_violation
 
 
-async def test_an_ordinary_trigger_would_sleep_in_replica_mode(
-    connection: asyncpg.Connection,
-) -> None:
+async def test_an_ordinary_trigger_sleeps_in_replica_mode(connection: asyncpg.Connection) -> None:
     await connection.execute("ALTER TABLE es.event ENABLE TRIGGER event_append_only")
     await connection.execute("SET LOCAL session_replication_role = replica")
     assert await connection.execute("DELETE FROM es.event") == "DELETE 1"
@@ -119,9 +115,7 @@ async def test_malformed_arguments_are_refused(connection: asyncpg.Connection) -
         assert await refused(connection, append_with(**{name: value})) == "22023", (name, value)
 
 
-async def test_parts_of_events_that_are_missing_are_refused(
-    connection: asyncpg.Connection,
-) -> None:
+async def test_parts_of_events_that_are_missing_are_refused(connection: asyncpg.Connection) -> None:
     for name, value in (
         ("event_ids", "ARRAY[NULL]::uuid[]"),
         ("types", "ARRAY[NULL]::text[]"),
@@ -129,6 +123,16 @@ async def test_parts_of_events_that_are_missing_are_refused(
         ("data", "ARRAY[NULL]::jsonb[]"),
     ):
         assert await refused(connection, append_with(**{name: value})) == "23502", name
+
+
+@pytest.mark.parametrize(
+    ("expected", "in_a_new_stream"), [(ANY_VERSION, "appended"), (AT_LEAST_ONE_EVENT, "conflict")]
+)
+async def test_an_append_may_ask_for_less_than_a_version(
+    connection: asyncpg.Connection, expected: int, in_a_new_stream: str
+) -> None:
+    assert await append_in(connection, stream(), 2, expected=expected) == "appended"
+    assert await append_in(connection, stream(2), 2, expected=expected) == in_a_new_stream
 
 
 async def test_an_unknown_slice_is_refused(connection: asyncpg.Connection) -> None:

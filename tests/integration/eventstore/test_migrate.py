@@ -34,9 +34,7 @@ async def exists(connection: asyncpg.Connection, table: str) -> bool:
     return await connection.fetchval("SELECT to_regclass($1)", table) is not None
 
 
-async def test_each_file_is_applied_once_and_in_order(
-    connection: asyncpg.Connection, package: Path
-) -> None:
+async def test_each_file_is_applied_in_order(connection: asyncpg.Connection, package: Path) -> None:
     assert await migrate(connection, [package]) == ["shop/0001_shop.sql", "shop/0002_two.sql"]
     assert await migrate(connection, [package]) == []
     (package / "0003_three.sql").write_text("CREATE TABLE shop.three ();")
@@ -58,9 +56,7 @@ async def test_two_migrators_at_once_apply_a_file_once(database: str, package: P
     assert sorted(applied) == ["shop/0001_shop.sql", "shop/0002_two.sql"]
 
 
-async def test_a_file_that_fails_leaves_nothing(
-    connection: asyncpg.Connection, package: Path
-) -> None:
+async def test_a_failing_file_leaves_nothing(connection: asyncpg.Connection, package: Path) -> None:
     (package / "0002_two.sql").write_text("CREATE TABLE shop.two (); SELECT 1 / 0;")
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(connection, [package])
@@ -75,9 +71,7 @@ async def test_a_changed_file_is_a_defect(connection: asyncpg.Connection, packag
         await migrate(connection, [package])
 
 
-async def test_a_file_that_comes_too_late_is_a_defect(
-    connection: asyncpg.Connection, package: Path
-) -> None:
+async def test_a_file_too_late_is_a_defect(connection: asyncpg.Connection, package: Path) -> None:
     await migrate(connection, [package])
     (package / "0001_early.sql").write_text("SELECT 1;")
     (package / "0001_shop.sql").unlink()

@@ -16,8 +16,7 @@ from eventstore.postgres.checkpoints import ADVANCE, PostgresCheckpointStore
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import slice_of
 from tests.integration.eventstore.crowd import EFFECTS, NAME, crowd, effects_of, write
-from tests.support.log import BOOKING, append, stream
-from tests.support.patience import SOON
+from tests.support.log import BOOKING, append, caught_up, stream
 
 ZOMBIE, OWNER = UUID(int=1), UUID(int=2)
 SLICE = slice_of(stream())
@@ -31,7 +30,7 @@ async def events(
     """Waiting for a consumer."""
     await pool.execute(EFFECTS)
     await append(log, stream(), 1, events=3)
-    await checkpoints.register("test", 1, BOOKING, "beginning")
+    await checkpoints.register("test", 1, BOOKING)
     return await log.read_slices({SLICE: 0}, limit=10)
 
 
@@ -88,7 +87,7 @@ async def test_a_slice_that_was_lost_is_taken_back(
     await pool.execute(EFFECTS)
     async with crowd(database, pool, write, 1):
         await append(log, stream(), 1)
-        assert await checkpoints.wait_for(NAME, SLICE, 1, SOON)
+        await caught_up(checkpoints, NAME)
         await checkpoints.claim(NAME, 1, [SLICE], ZOMBIE)
         await append(log, stream(), 2)
     assert await effects_of(pool) == {SLICE: [1, 2]}

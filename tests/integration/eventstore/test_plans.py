@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from eventstore.consumer import BATCH_MAX
-from eventstore.postgres.checkpoints import LAG, REGISTER, PostgresCheckpointStore
+from eventstore.postgres.checkpoints import LAG, PostgresCheckpointStore
 from eventstore.postgres.log import HEADS, LOAD, READ_SLICES, READ_STREAM, PostgresEventStore
 from eventstore.slices import Slice, slice_of, slices_of
 from tests.support.log import BOOKING, append, command, stream
@@ -54,7 +54,7 @@ async def use_everything(pool: asyncpg.Pool) -> None:
         for behind in (0, 1, EVENTS):  # caught up, nearly, far behind
             after = {slice: max(head - behind, 0) for slice, head in heads.items()}
             await log.read_slices(after, limit=BATCH_MAX)
-        await checkpoints.register(f"consumer-{number}", 1, BOOKING, "now")
+        await checkpoints.register(f"consumer-{number}", 1, BOOKING)
         await checkpoints.lag()
 
 
@@ -65,15 +65,13 @@ async def test_no_statement_reads_the_whole_log(pool: asyncpg.Pool) -> None:
     assert await sequential_scans(pool) == before
 
 
-async def test_the_statements_find_events_by_stream_command_and_position(
-    pool: asyncpg.Pool,
-) -> None:
+async def test_events_are_found_by_stream_command_and_position(pool: asyncpg.Pool) -> None:
     async def indexes(statement: str) -> set[str]:
         return {index for table, index in await scans_of(pool, statement) if table == "event"}
 
     assert await indexes(LOAD) == {"event_version", "event_command"}
     assert await indexes(READ_STREAM) == {"event_version"}
-    for statement in (READ_SLICES, HEADS, LAG, REGISTER):
+    for statement in (READ_SLICES, HEADS, LAG):
         assert await indexes(statement) == {"event_position"}
 
 

@@ -1,11 +1,14 @@
 """`verify_log` finds what it promises to find."""
 
+from uuid import UUID
+
 import asyncpg
 import pytest
 
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
+from eventstore.slices import slice_of
 from tests.integration.eventstore.conftest import Plant
 from tests.support.log import BOOKING, append, stream
 
@@ -74,7 +77,9 @@ async def _filled(
 ) -> None:
     await append(log, stream(), 1, events=3)
     await append(log, stream(), 2)
-    await checkpoints.register("view", 1, BOOKING, "now")
+    await checkpoints.register("view", 1, BOOKING)
+    for claim in await checkpoints.claim("view", 1, [slice_of(stream())], UUID(int=1)):
+        await checkpoints.advance(None, claim, 4)
     await pool.execute(BACK_UP)
 
 

@@ -78,9 +78,7 @@ async def keys(notifier: PostgresNotifier) -> list[tuple[NotificationKind, str]]
     return [(each.kind, each.about) for each in await notifier.unsent()]
 
 
-async def test_each_kind_arrives_once_in_its_words(
-    notifier: PostgresNotifier, mail_sink: MailSink
-) -> None:
+async def test_each_kind_has_its_own_words(notifier: PostgresNotifier, mail_sink: MailSink) -> None:
     for kind in KINDS:
         assert await notifier.notify(about(kind))
         assert not await notifier.notify(about(kind))
@@ -181,9 +179,7 @@ async def never_greets() -> AsyncIterator[str]:
         await hung_up.wait()
 
 
-async def test_a_server_that_hangs_takes_less_time_than_the_activity_has(
-    mail_sink: MailSink,
-) -> None:
+async def test_a_hanging_server_takes_less_time_than_the_activity(mail_sink: MailSink) -> None:
     async def times_out(smtp_url: str) -> None:
         with pytest.raises(TimeoutError):
             await sender(smtp_url).send(about("settled"))

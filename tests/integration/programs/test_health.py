@@ -53,9 +53,7 @@ def test_whoever_probes_has_more_patience_than_an_answer_takes() -> None:
     assert ANSWER_WITHIN_SECONDS < A_PROBERS_PATIENCE_SECONDS
 
 
-async def test_an_answer_does_not_wait_for_a_server_that_is_silent(
-    database: str, to_postgres: Cable
-) -> None:
+async def test_no_answer_waits_for_a_silent_server(database: str, to_postgres: Cable) -> None:
     async with box_office(Settings(database_url=PostgresDsn(to_postgres.url))) as parts:
         readiness = Readiness(asyncio.Event(), needs_of(parts, None))
         to_postgres.fault = "silence"

@@ -11,7 +11,7 @@ from entrypoints.devstack.children import Home, child, free_port
 from entrypoints.errors import BAD_INPUT, DEFECT, UNREACHABLE
 from entrypoints.interrupts import OUT_OF_TIME, SIGNALLED
 from entrypoints.settings import LOOPBACK
-from tests.process.conftest import place
+from tests.support.builders import place
 from tests.support.patience import SOON_SECONDS
 from tests.support.programs import CONSUMERS, WORKER, program, until_told
 from workflows.client import start_booking
@@ -88,9 +88,7 @@ async def test_a_drain_that_takes_too_long_is_ended(home: Home) -> None:
         assert "out of time" in stuck.log_tail()
 
 
-async def test_a_fatal_error_of_a_worker_ends_it_with_the_reason(
-    home: Home, finds: dict[str, str]
-) -> None:
+async def test_a_fatal_error_ends_a_worker_and_is_told(home: Home, finds: dict[str, str]) -> None:
     async with child(
         home,
         "worker",
@@ -102,9 +100,7 @@ async def test_a_fatal_error_of_a_worker_ends_it_with_the_reason(
     assert "nobody-made-it" in worker.log_tail()
 
 
-async def test_without_temporal_a_program_ends_and_says_so(
-    home: Home, finds: dict[str, str]
-) -> None:
+async def test_without_temporal_a_program_says_so(home: Home, finds: dict[str, str]) -> None:
     address = f"{LOOPBACK}:{free_port()}"
     changes = {**finds, "TEMPORAL_ADDRESS": address}
     async with child(home, "lost", (sys.executable, *CONSUMERS), environment=changes) as lost:

@@ -8,10 +8,11 @@ from temporalio.client import Client
 from entrypoints.devstack.children import Home, child, free_port
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.wiring import box_office
-from tests.process.conftest import CONCERT, HOLD, PATIENCE, PRICE, concert, place
+from tests.support.builders import CONCERT, HOLD, PRICE, concert, place
 from tests.support.otlp import Span, collecting
 from tests.support.programs import WORKER, program
 from tests.support.provider import Provider
+from tests.support.stage import PATIENCE
 from workflows.client import OrchestratedBookingProcess
 
 BOX_OFFICE = ("-m", "entrypoints.cli")

@@ -8,19 +8,18 @@ from typing import Any
 from aiohttp import ClientSession
 
 from entrypoints.devstack.children import claim
+from tests.support.builders import capture_request
 from tests.support.patience import SOON_SECONDS
 from tests.support.provider import Provider, running
 from tests.support.receiver import listening
 from ticketing.errors import TransientError
-from ticketing.ids import BookingId, PaymentId
-from ticketing.money import Money
-from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
+from ticketing.ids import PaymentId
+from ticketing.payment_provider.api import ProviderPayment
 from ticketing.payment_provider.sandbox import SandboxProvider
 
 PAYMENTS = 150
 KILLED_AT = (40, 80)  # acknowledged refunds
 WORKERS = 6
-AMOUNT = Money(amount_minor=1500, currency="EUR")
 TOLD = {"payment.captured": "capture", "payment.refunded": "refund"}
 Effect = tuple[str, str, str]  # kind, payment, reference
 
@@ -60,9 +59,7 @@ class Load:
                 self._one_more.notify_all()
 
     async def _pay_and_refund(self, client: SandboxProvider, payment_id: PaymentId) -> None:
-        request = CaptureRequest(
-            payment_id=payment_id, booking_id=BookingId("b1"), payer="Ada", amount=AMOUNT
-        )
+        request = capture_request("b1", payment_id)
         payment = await client.capture(request)
         assert isinstance(payment, ProviderPayment)
         self.acknowledged.add(("capture", payment_id, payment.provider_ref))

@@ -1,6 +1,5 @@
 """What the provider tells others unasked: signed, in order, at least once; or as the plan says."""
 
-import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -14,9 +13,9 @@ import pytest
 from entrypoints.devstack.children import claim, free_port
 from entrypoints.errors import StackError
 from sandbox.notices import pause_seconds
-from tests.support.patience import SOON_SECONDS
 from tests.support.provider import SECRET, Provider, running
 from tests.support.receiver import Delivery, Receiver, listening
+from tests.support.waiting import eventually
 
 CAPTURED, REFUNDED = "payment.captured", "payment.refunded"
 LATE = timedelta(milliseconds=300)
@@ -52,11 +51,13 @@ class Stage:
 
     async def states(self) -> list[tuple[str, int]]:
         """How each notice stands, once none waits any more, and how often it was delivered."""
-        async with asyncio.timeout(SOON_SECONDS):
-            while True:
-                rows = await self.provider.rows("notices")
-                if all(row["state"] != "waiting" for row in rows):
-                    return [(row["state"], row["deliveries"]) for row in rows]
+
+        async def none_waits() -> list[dict[str, Any]]:
+            rows = await self.provider.rows("notices")
+            return [] if any(row["state"] == "waiting" for row in rows) else rows
+
+        rows = await eventually(none_waits, "no notice waits")
+        return [(row["state"], row["deliveries"]) for row in rows]
 
 
 @pytest.fixture
@@ -175,9 +176,7 @@ async def test_what_nobody_could_be_told_is_told_after_a_restart(tmp_path: Path)
                     assert await stage.states() == [("delivered", 1)]
 
 
-async def test_without_a_secret_there_are_no_notices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_notices_need_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.support.provider.SECRET", "")
     async with claim(tmp_path) as home:
         with pytest.raises(StackError, match="notices need a secret"):

@@ -3,35 +3,24 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 import asyncpg
 import pytest
 
-from eventstore.api import AnyVersion, CommandRef, NewEvent
+from eventstore.api import CommandRef, NewEvent
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
 from eventstore.slices import StreamId
-from ticketing.ids import BookingId, ConcertId
-from ticketing.money import Money
-from ticketing.reservations.api import Concert, PriceZone
+from tests.support.builders import CONCERT, PRICE, concert
+from tests.support.log import record
+from ticketing.ids import BookingId
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
 from ticketing.verification.api import Finding
 from ticketing.verification.postgres import PostgresVerification
 
-CONCERT, B1 = ConcertId("concertA"), BookingId("b1")
-SEAT = Seat(row=1, number=1)
-PRICE = Money(amount_minor=500, currency="EUR")
-ON_SALE = Concert(
-    concert_id=CONCERT,
-    title="Chamber music",
-    starts_at=datetime(2030, 5, 4, 19, 30, tzinfo=UTC),
-    currency="EUR",
-    hold=None,
-    zones=(PriceZone(first_row=1, last_row=1, seats_per_row=5, price=PRICE),),
-)
+B1, SEAT = BookingId("b1"), Seat(row=1, number=1)
 EUR_5 = {"amount_minor": 500, "currency": "EUR"}
 EUR_4 = {"amount_minor": 400, "currency": "EUR"}
 PLACED = ("BookingPlaced", {"concert_id": "concertA", "seats": [{"row": 1, "number": 1}]})
@@ -61,9 +50,7 @@ async def log(pool: asyncpg.Pool, stream: str, *events: tuple[str, object]) -> N
     """Write a history past every rule."""
     command = CommandRef(id=uuid5(UUID(int=0), stream), hash=UUID(int=0))
     new = [NewEvent(type=name, schema_version=1, data=json.dumps(data)) for name, data in events]
-    await PostgresEventStore(pool).append(
-        StreamId(stream), command, new, expected=AnyVersion(), metadata={}
-    )
+    await record(PostgresEventStore(pool), StreamId(stream), command, new)
 
 
 async def verify_business(pool: asyncpg.Pool) -> Sequence[Finding]:
@@ -77,7 +64,7 @@ async def found(pool: asyncpg.Pool) -> Sequence[str]:
 @pytest.fixture(autouse=True)
 async def _reserved(pool: asyncpg.Pool) -> None:
     service = PostgresReservations(pool)
-    await service.add_concert(ON_SALE)
+    await service.add_concert(concert(CONCERT, PRICE, None))
     await service.reserve(B1, 1, CONCERT, (SEAT,))
 
 
@@ -142,9 +129,7 @@ async def test_a_view_is_compared_with_the_log_up_to_its_version(
     assert await found(pool) == ["view_differs"] * differs
 
 
-async def test_an_event_missing_in_the_view_is_found_once_the_projection_passed_it(
-    pool: asyncpg.Pool,
-) -> None:
+async def test_an_event_that_the_projection_passed_by_is_found(pool: asyncpg.Pool) -> None:
     await log(pool, "booking-b1", PLACED)
     assert await found(pool) == []
     await pool.execute(PASSED)
@@ -190,9 +175,7 @@ async def test_a_booking_that_is_settled_and_was_never_paid_is_found(pool: async
     )
 
 
-async def test_a_finding_about_money_names_the_booking_its_payments_and_their_events(
-    pool: asyncpg.Pool,
-) -> None:
+async def test_a_finding_names_booking_payments_and_events(pool: asyncpg.Pool) -> None:
     await log(pool, "booking-b1", *SOLD)
     await log(pool, "payment-p1", RECEIVED_LESS, APPLIED)
 
@@ -218,9 +201,7 @@ async def test_what_one_booking_owes_another_does_not_balance(pool: asyncpg.Pool
     assert [each.booking_ids for each in differ] == [("b1",), ("b2",)]
 
 
-async def test_the_checks_have_more_time_than_other_statements(
-    database: str, pool: asyncpg.Pool
-) -> None:
+async def test_checks_have_more_time_than_others(database: str, pool: asyncpg.Pool) -> None:
     async with asyncpg.create_pool(database, min_size=2, command_timeout=0.5) as impatient:
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute("LOCK TABLE es.event")

@@ -42,9 +42,7 @@ async def deadline(pool: asyncpg.Pool) -> datetime:
     return answer.expires_at
 
 
-async def test_h9_a_deadline_is_stamped_by_the_databases_clock_alone(
-    pool: asyncpg.Pool, clock: Clock
-) -> None:
+async def test_h9_only_the_database_stamps_a_deadline(pool: asyncpg.Pool, clock: Clock) -> None:
     await clock.advance(timedelta(days=400))
     before: datetime = await pool.fetchval("SELECT es.now()")
 

@@ -84,9 +84,7 @@ def full_scans(scans: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {(table, how) for table, how in scans - FINE if how.startswith("all of")}
 
 
-async def test_without_its_index_a_bookings_payments_would_be_sought_in_all(
-    filled: asyncpg.Pool,
-) -> None:
+async def test_without_its_index_payments_would_be_sought_in_all(filled: asyncpg.Pool) -> None:
     assert full_scans(await scans_of(filled, views.PAYMENTS_OF)) == set()
     await filled.execute("DROP INDEX views.payment_by_booking")
     assert full_scans(await scans_of(filled, views.PAYMENTS_OF)) == {("payment", "all of it")}

@@ -14,10 +14,10 @@ from entrypoints.wiring import (
     projections,
     rebuild_views,
 )
-from eventstore.api import AnyVersion, NewEvent
+from eventstore.api import NewEvent
 from eventstore.slices import StreamId
 from tests.support.controls import BOOKINGS, PAYMENTS, REINSTATED_BOOKING, SETTLED_FREE_BOOKING
-from tests.support.log import command
+from tests.support.log import command, record
 from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
 from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
 
@@ -57,7 +57,7 @@ async def happen_step_by_step(parts: BoxOffice) -> int:
     while left:
         for stream, (event, *_) in left.items():
             ref = command(next(numbers))
-            await parts.store.append(stream, ref, [event], expected=AnyVersion(), metadata={})
+            await record(parts.store, stream, ref, [event])
         events += await follow(parts)
         left = {stream: rest for stream, (_, *rest) in left.items() if rest}
     return events

@@ -1,6 +1,5 @@
 """A payment provider that sends whatever a test wants, and the receiver it sends to."""
 
-import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from fastapi import FastAPI
 from entrypoints.http import server
 from entrypoints.settings import LOOPBACK
 from entrypoints.webhooks.app import SECRET_BYTES_MIN
-from tests.support.patience import SOON_SECONDS
+from tests.support.waiting import eventually
 
 SECRET = "the secret of today"
 OLD_SECRET = "the secret of last week"
@@ -84,11 +83,16 @@ class Door:
         async with self.session.get(path) as response:
             return response.status
 
-    async def until(self, path: str, status: int) -> None:
+    async def until(self, path: str, status: int = 200) -> None:
         """Asks until this is the answer: it may be as old as a second."""
-        async with asyncio.timeout(SOON_SECONDS):
-            while await self.get(path) != status:  # noqa: ASYNC110  # it does not call back
-                await asyncio.sleep(0.05)
+
+        async def is_the_answer() -> bool:
+            try:
+                return await self.get(path) == status
+            except aiohttp.ClientConnectionError:
+                return False
+
+        await eventually(is_the_answer, f"{path} is answered {status}")
 
 
 @asynccontextmanager

@@ -72,9 +72,7 @@ def with_inbox(parts: BoxOffice, inbox: PostgresNoticeInbox) -> BoxOffice:
     return replace(parts, notices=NoticeReceiver(inbox, parts.doorbell))
 
 
-async def test_h46_a_crash_between_notice_and_effect_leaves_neither(
-    door: Door, pool: asyncpg.Pool
-) -> None:
+async def test_h46_a_crash_leaves_neither_notice_nor_effect(door: Door, pool: asyncpg.Pool) -> None:
     before = await all_tables(pool)
     await pool.execute(KILL_THE_APPEND)
     assert await door.post(notice()) == (503, "unavailable")

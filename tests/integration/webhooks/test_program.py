@@ -5,6 +5,8 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import asyncpg
@@ -14,7 +16,7 @@ from entrypoints.devstack.children import free_port
 from entrypoints.errors import BAD_INPUT
 from entrypoints.settings import LOOPBACK
 from tests.integration.webhooks.provider import SECRET, Door, notice, stored
-from tests.support.patience import SOON_SECONDS
+from tests.support.waiting import eventually
 
 WAITS = """
 SELECT EXISTS (SELECT FROM pg_locks
@@ -30,57 +32,47 @@ async def start(port: int, **environment: str) -> Process:
     )
 
 
-async def until_ready(door: Door) -> None:
-    """Asks until it is answered."""
-    async with asyncio.timeout(SOON_SECONDS):
-        while True:
-            try:
-                if await door.get("/ready") == 200:
-                    return
-            except aiohttp.ClientConnectionError:
-                await asyncio.sleep(0.05)
+@asynccontextmanager
+async def running(database: str) -> AsyncIterator[tuple[Process, Door]]:
+    """The receiver, ready; it ends with the block."""
+    port = free_port()
+    process = await start(port, BOX_OFFICE_DATABASE_URL=database, BOX_OFFICE_WEBHOOK_SECRETS=SECRET)
+    try:
+        async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
+            door = Door(session, port)
+            await door.until("/ready")
+            yield process, door
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.communicate()
 
 
 async def test_it_receives_until_sigterm_and_ends_well(database: str, pool: asyncpg.Pool) -> None:
-    port = free_port()
-    process = await start(port, BOX_OFFICE_DATABASE_URL=database, BOX_OFFICE_WEBHOOK_SECRETS=SECRET)
-    async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
-        door = Door(session, port)
-        try:
-            await until_ready(door)
-            assert await door.post(notice()) == (200, "stored")
-        finally:
-            process.terminate()
-            _, told = await process.communicate()
+    async with running(database) as (process, door):
+        assert await door.post(notice()) == (200, "stored")
+        process.terminate()
+        _, told = await process.communicate()
     assert process.returncode == 0, told.decode()
     events = [json.loads(line)["event"] for line in told.splitlines()]
     assert events == ["notice received", "draining"]
     assert await stored(pool) == [("n1", "payment.captured")]
 
 
-async def test_a_notice_in_flight_is_stored_and_answered_while_it_drains(
-    database: str, pool: asyncpg.Pool
-) -> None:
-    port = free_port()
-    process = await start(port, BOX_OFFICE_DATABASE_URL=database, BOX_OFFICE_WEBHOOK_SECRETS=SECRET)
-    assert process.stderr is not None
-    async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
-        door = Door(session, port)
-        try:
-            await until_ready(door)
-            async with pool.acquire() as connection, connection.transaction():
-                await connection.execute("LOCK TABLE payments.notice")
-                posting = asyncio.create_task(door.post(notice()))
-                async with asyncio.timeout(SOON_SECONDS):
-                    while not await pool.fetchval(WAITS):  # noqa: ASYNC110  # a lock tells nobody
-                        await asyncio.sleep(0.02)
-                process.terminate()
-                assert b"draining" in await process.stderr.readline()
-            assert await posting == (200, "stored")
-            await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
+async def test_draining_stores_the_notice_in_flight(database: str, pool: asyncpg.Pool) -> None:
+    async def waits() -> bool:
+        return bool(await pool.fetchval(WAITS))
+
+    async with running(database) as (process, door):
+        assert process.stderr is not None
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE payments.notice")
+            posting = asyncio.create_task(door.post(notice()))
+            await eventually(waits, "the notice waits for the table")
+            process.terminate()
+            assert b"draining" in await process.stderr.readline()
+        assert await posting == (200, "stored")
+        await process.communicate()
     assert process.returncode == 0
     assert await stored(pool) == [("n1", "payment.captured")]
 

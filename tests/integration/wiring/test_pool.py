@@ -13,8 +13,8 @@ from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.slices import Slice
-from tests.integration.eventstore.races import until
 from tests.support.log import BOOKING
+from tests.support.waiting import eventually
 
 HUNG, OTHER, SLICE = UUID(int=1), UUID(int=2), Slice(7)
 MINE = "SELECT pg_backend_pid()"
@@ -50,7 +50,7 @@ async def test_a_member_that_hangs_in_a_transaction_loses_its_slice_to_another(
 ) -> None:
     monkeypatch.setattr(wiring, "IDLE_IN_TRANSACTION", timedelta(milliseconds=500))
     others = PostgresCheckpointStore(pool)
-    await others.register("view", 1, BOOKING, "beginning")
+    await others.register("view", 1, BOOKING)
 
     async def another_claims() -> bool:
         return len(await others.claim("view", 1, [SLICE], OTHER)) == 1
@@ -60,7 +60,7 @@ async def test_a_member_that_hangs_in_a_transaction_loses_its_slice_to_another(
         async with parts.checkpoints.transaction() as tx:
             await parts.checkpoints.advance(tx, claim, 1)
             assert not await another_claims()
-            await until(another_claims)
+            await eventually(another_claims, "the slice is free")
             while not tx.is_closed():  # noqa: ASYNC110  # the driver hears of it a moment later
                 await asyncio.sleep(0)
 

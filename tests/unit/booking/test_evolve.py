@@ -87,9 +87,7 @@ def test_an_event_that_may_follow_is_folded(name: str) -> None:
 
 
 @pytest.mark.parametrize(("history", "event"), CANNOT_FOLLOW)
-def test_an_event_that_cannot_follow_is_a_defect(
-    history: tuple[BookingEvent, ...], event: BookingEvent
-) -> None:
+def test_another_event_is_a_defect(history: tuple[BookingEvent, ...], event: BookingEvent) -> None:
     before = reduce(evolve, history, None)
     with pytest.raises(ImpossibleTransition, match=f"{event.type} cannot follow"):
         evolve(before, event)

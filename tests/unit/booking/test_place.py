@@ -7,6 +7,7 @@ from ticketing.booking.decider import BOOKING, SEATS_PER_BOOKING_MAX
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (
     BookingAlreadyExists,
+    BookingRejection,
     DuplicateSeats,
     NoSeatsRequested,
     TooManySeats,
@@ -23,15 +24,6 @@ def place(*seats: Seat) -> PlaceBooking:
 
 def row_of(count: int) -> tuple[Seat, ...]:
     return tuple(Seat(row=1, number=number) for number in range(1, count + 1))
-
-
-def test_placing_a_booking_records_it() -> None:
-    given(BOOKING).when(PLACE).then(PLACED)
-
-
-@any_booking
-def test_placing_it_again_changes_nothing(history: tuple[BookingEvent, ...]) -> None:
-    given(BOOKING, *history).when(PLACE).then_nothing()
 
 
 @any_booking
@@ -56,30 +48,25 @@ def test_placing_something_else_under_a_taken_id_is_rejected(
     given(BOOKING, *history).when(other).then_rejected(BookingAlreadyExists())
 
 
-def test_placing_no_seats_is_rejected() -> None:
-    given(BOOKING).when(place()).then_rejected(NoSeatsRequested())
+@pytest.mark.parametrize(
+    ("seats", "rejection"),
+    [
+        ((), NoSeatsRequested()),
+        (row_of(11), TooManySeats(limit=10)),
+        (
+            (NEXT_SEAT, SEAT, NEXT_SEAT, SEAT, OTHER_SEAT),
+            DuplicateSeats(seats=(SEAT, NEXT_SEAT)),
+        ),
+        ((*row_of(11), *row_of(1)), DuplicateSeats(seats=row_of(1))),
+    ],
+    ids=["none", "one too many", "twice", "twice and too many"],
+)
+def test_placing_other_groups_is_rejected(
+    seats: tuple[Seat, ...], rejection: BookingRejection
+) -> None:
+    given(BOOKING).when(place(*seats)).then_rejected(rejection)
 
 
-def test_placing_one_seat_is_enough() -> None:
-    given(BOOKING).when(place(SEAT)).then(PLACED.model_copy(update={"seats": (SEAT,)}))
-
-
-def test_placing_a_seat_twice_is_rejected() -> None:
-    given(BOOKING).when(place(NEXT_SEAT, SEAT, NEXT_SEAT, SEAT, OTHER_SEAT)).then_rejected(
-        DuplicateSeats(seats=(SEAT, NEXT_SEAT))
-    )
-
-
-def test_the_largest_group_can_be_placed() -> None:
-    seats = row_of(SEATS_PER_BOOKING_MAX)
+@pytest.mark.parametrize("seats", [(SEAT,), row_of(SEATS_PER_BOOKING_MAX)])
+def test_one_seat_up_to_the_largest_group_can_be_placed(seats: tuple[Seat, ...]) -> None:
     given(BOOKING).when(place(*seats)).then(PLACED.model_copy(update={"seats": seats}))
-
-
-def test_placing_one_seat_more_is_rejected() -> None:
-    given(BOOKING).when(place(*row_of(11))).then_rejected(TooManySeats(limit=10))
-
-
-def test_duplicate_seats_are_told_before_too_many() -> None:
-    given(BOOKING).when(place(*row_of(11), Seat(row=1, number=1))).then_rejected(
-        DuplicateSeats(seats=(Seat(row=1, number=1),))
-    )

@@ -1,46 +1,34 @@
 """A box office in memory: what the steps of the choreography are given, and may die in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
-from uuid import UUID
 
 from choreography.booking_confirmation import confirm_or_deny
 from choreography.booking_expiration import expire
 from choreography.booking_payment import use_payment
-from choreography.reactions import subscriptions
 from choreography.seat_release import release_seats
 from choreography.services import Services
-from eventstore.api import (
-    AppendResult,
-    CommandRef,
-    Expected,
-    Metadata,
-    NewEvent,
-    StoredEvent,
-)
-from eventstore.consumer import Subscription
-from eventstore.delivery import ExactlyOnceEffect
 from eventstore.memory import MemoryDoorbell, MemoryEventStore
-from eventstore.slices import StreamId, slice_of
+from eventstore.slices import StreamId
+from tests.support.builders import concert
 from tests.support.controls import (
-    ADA,
     BOOKING_ID,
-    FREE,
+    EXPIRED,
     MOONLIGHT,
     NOW,
     PAYMENT_ID,
+    PLACE,
+    PLACED,
     PRICE,
-    SEATS,
     TOTAL,
 )
-from ticketing.booking.commands import BookingCommand, PlaceBooking
-from ticketing.booking.events import BookingEvent, BookingExpired, BookingPlaced
+from ticketing.booking.commands import BookingCommand
+from ticketing.booking.events import BookingPlaced
 from ticketing.booking.state import Booking
 from ticketing.command_handler import (
-    BOOKING_CODEC,
-    Accepted,
     BookingHandler,
     PaymentHandler,
     booking_handler,
@@ -48,9 +36,6 @@ from ticketing.command_handler import (
 )
 from ticketing.ids import (
     BookingId,
-    ClientId,
-    ConcertId,
-    PaymentId,
     booking_stream,
     command_id,
     payment_stream,
@@ -62,23 +47,15 @@ from ticketing.payment.state import Payment
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.payment_provider.memory import MemoryProvider
 from ticketing.policies import LatePayment, ProcessTerms
-from ticketing.reservations.api import (
-    Concert,
-    NothingToRelease,
-    PriceZone,
-    Refusal,
-    Released,
-    Reserved,
-)
 from ticketing.reservations.memory import MemoryReservations
-from ticketing.seats import Seat
 
 HOLD = timedelta(minutes=30)
 CONFIRMATION_TIMEOUT = timedelta(minutes=10)
-GRATIS, OPEN_END = ConcertId("gratis"), ConcertId("openEnd")
-BEN = ClientId("ben")
 BENS = BookingId("ben-1")
 AT_ONCE = timedelta(0)
+BOOKING_STREAM = StreamId(booking_stream(BOOKING_ID))
+PAYMENT_STREAM = StreamId(payment_stream(PAYMENT_ID))
+ON_SALE = concert(MOONLIGHT, PRICE, HOLD, rows=4, seats=20)
 
 T = TypeVar("T")
 
@@ -113,60 +90,21 @@ class Life:
     def has_passed(self) -> bool:
         return self._calls_before < 0
 
-    async def call(self, effect: Callable[[], Awaitable[T]]) -> T:
+    def counts(self, service: object, *methods: str) -> None:
+        """Count the calls of these methods of the service."""
+        for method in methods:
+            setattr(service, method, partial(self._call, getattr(service, method)))
+
+    async def _call(
+        self, effect: Callable[..., Awaitable[object]], *args: object, **named: object
+    ) -> object:
         self._calls_before -= 1
         if self._calls_before != -1:
-            return await effect()
+            return await effect(*args, **named)
         await self._before()
-        answer = await effect()
+        answer = await effect(*args, **named)
         await self._after()
         return answer
-
-
-class MortalStore(MemoryEventStore):
-    def __init__(self, clock: Callable[[], datetime], life: Life) -> None:
-        super().__init__(clock)
-        self._life = life
-
-    async def append(
-        self,
-        stream: StreamId,
-        command: CommandRef,
-        events: Sequence[NewEvent],
-        *,
-        expected: Expected,
-        metadata: Metadata,
-    ) -> AppendResult:
-        append = super().append
-        return await self._life.call(
-            lambda: append(stream, command, events, expected=expected, metadata=metadata)
-        )
-
-
-class MortalReservations(MemoryReservations):
-    def __init__(self, clock: Callable[[], datetime], life: Life) -> None:
-        super().__init__(clock)
-        self._life = life
-
-    async def reserve(
-        self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
-    ) -> Reserved | Refusal:
-        reserve = super().reserve
-        return await self._life.call(lambda: reserve(booking_id, attempt, concert_id, seats))
-
-    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
-        release = super().release
-        return await self._life.call(lambda: release(booking_id, attempt))
-
-
-class MortalProvider(MemoryProvider):
-    def __init__(self, clock: Callable[[], datetime], life: Life) -> None:
-        super().__init__(clock)
-        self._life = life
-
-    async def refund(self, payment_id: PaymentId) -> str:
-        refund = super().refund
-        return await self._life.call(lambda: refund(payment_id))
 
 
 @dataclass(slots=True)
@@ -205,141 +143,86 @@ class Office:
             ),
         )
 
-    async def deliver(self, event: BookingEvent, consumer: str) -> None:
-        """An event of the booking arrives at one of the consumers, twice."""
-        everybody: list[Subscription[None]] = subscriptions(self.services())
-        [of] = [found for found in everybody if found.name == consumer]
-        assert not isinstance(of.delivery, ExactlyOnceEffect)
-        stream, new = StreamId(booking_stream(BOOKING_ID)), BOOKING_CODEC.encode(event)
-        stored = StoredEvent(
-            stream=stream,
-            version=1,
-            slice=slice_of(stream),
-            position=1,
-            type=new.type,
-            schema_version=new.schema_version,
-            data=new.data,
-            metadata={},
-            event_id=UUID(int=0),
-            command_id=UUID(int=0),
-            recorded_at=self.now,
-        )
-        for _ in ("delivered", "delivered again"):
-            await of.delivery.handle(stored)
+    async def place(self, booking_id: BookingId = BOOKING_ID) -> BookingPlaced:
+        await self.ask(PLACE.model_copy(update={"booking_id": booking_id}))
+        return PLACED
 
-    async def place(
-        self, concert_id: ConcertId = MOONLIGHT, booking_id: BookingId = BOOKING_ID
-    ) -> BookingPlaced:
-        place = PlaceBooking(
-            booking_id=booking_id, client_id=ADA, concert_id=concert_id, seats=SEATS
-        )
-        await self.ask(place)
-        return BookingPlaced(client_id=ADA, concert_id=concert_id, seats=SEATS)
-
-    async def ask(self, command: BookingCommand) -> bool:
-        """Somebody else's command; whether it was accepted."""
+    async def ask(self, command: BookingCommand) -> None:
+        """Somebody else's command."""
         step = command_id("somebody else", command.model_dump_json())
-        return isinstance(
-            await self.bookings.execute(command, command_id=step, metadata={}), Accepted
-        )
+        await self.bookings.execute(command, command_id=step, metadata={})
 
     async def confirm(self, placed: BookingPlaced, booking_id: BookingId = BOOKING_ID) -> None:
-        """The step under test in `test_confirmation`."""
         await confirm_or_deny(booking_id, placed, self.services())
 
-    async def confirmed(
-        self, concert_id: ConcertId = MOONLIGHT, booking_id: BookingId = BOOKING_ID
-    ) -> None:
-        await self.confirm(await self.place(concert_id, booking_id), booking_id)
+    async def confirmed(self, booking_id: BookingId = BOOKING_ID) -> None:
+        await self.confirm(await self.place(booking_id), booking_id)
 
-    async def expired(self, booking_id: BookingId = BOOKING_ID) -> None:
+    async def expired(self) -> None:
         """A booking that nobody paid in time, its seats free again."""
-        await self.confirmed(booking_id=booking_id)
+        await self.confirmed()
         self.now += HOLD
-        await expire(booking_id, self.services())
-        await release_seats(booking_id, BookingExpired(), self.services())
+        await expire(BOOKING_ID, self.services())
+        await release_seats(BOOKING_ID, EXPIRED, self.services())
 
-    async def receive(
-        self,
-        payment_id: PaymentId = PAYMENT_ID,
-        amount: Money = TOTAL,
-        booking_id: BookingId = BOOKING_ID,
-    ) -> None:
+    async def receive(self, amount: Money = TOTAL) -> None:
         """Money that the provider captured arrives."""
         request = CaptureRequest(
-            payment_id=payment_id, booking_id=booking_id, payer="Ada", amount=amount
+            payment_id=PAYMENT_ID, booking_id=BOOKING_ID, payer="Ada", amount=amount
         )
         captured = await self.provider.capture(request)
         assert isinstance(captured, ProviderPayment)
-        step = command_id("provider", payment_id)
+        step = command_id("provider", PAYMENT_ID)
         await self.payments.execute(captured.received(), command_id=step, metadata={})
 
     async def use(
-        self,
-        payment_id: PaymentId = PAYMENT_ID,
-        *,
-        waited: timedelta = AT_ONCE,
-        late_payment: LatePayment = "reinstate",
+        self, *, waited: timedelta = AT_ONCE, late_payment: LatePayment = "reinstate"
     ) -> None:
-        """The step under test in `test_payment`."""
-        await use_payment(payment_id, waited, self.services(late_payment))
+        await use_payment(PAYMENT_ID, waited, self.services(late_payment))
 
-    async def booking(self, booking_id: BookingId = BOOKING_ID) -> Booking:
-        booking = await self.bookings.read(StreamId(booking_stream(booking_id)))
+    async def booking(self) -> Booking:
+        booking = await self.bookings.read(BOOKING_STREAM)
         assert booking is not None
         return booking
 
-    async def payment(self, payment_id: PaymentId = PAYMENT_ID) -> Payment:
-        payment = await self.payments.read(StreamId(payment_stream(payment_id)))
+    async def payment(self) -> Payment:
+        payment = await self.payments.read(PAYMENT_STREAM)
         assert payment is not None
         return payment
 
     async def holders(self) -> set[BookingId]:
-        """Who holds a seat of any concert."""
-        concerts = await self.reservations.concerts()
-        seats = [each for one in concerts for each in await self.reservations.seats(one.concert_id)]
-        return {each.booking_id for each in seats if each.booking_id is not None}
+        seats = await self.reservations.seats(MOONLIGHT)
+        return {seat.booking_id for seat in seats if seat.booking_id is not None}
 
     async def everything(self) -> object:
         """What a crash must not change."""
-        streams = (booking_stream(BOOKING_ID), payment_stream(PAYMENT_ID))
-        events = [await self.store.read_stream(StreamId(each)) for each in streams]
-        ledger = await self.provider.ledger()
-        return [[(e.type, e.data) for e in each] for each in events], await self.holders(), ledger
+        streams = [await self.store.read_stream(of) for of in (BOOKING_STREAM, PAYMENT_STREAM)]
+        events = [[(event.type, event.data) for event in stream] for stream in streams]
+        return events, await self.holders(), await self.provider.ledger()
 
 
 async def open_office() -> Office:
-    """An office with its concerts on sale."""
-    life = Life()
+    """An office with its concert on sale."""
 
     def clock() -> datetime:
         return office.now
 
-    store, bell = MortalStore(clock, life), MemoryDoorbell()
-    reservations = MortalReservations(clock, life)
+    life, bell = Life(), MemoryDoorbell()
+    store, reservations, provider = (
+        MemoryEventStore(clock),
+        MemoryReservations(clock),
+        MemoryProvider(clock),
+    )
+    life.counts(store, "append")
+    life.counts(reservations, "reserve", "release")
+    life.counts(provider, "refund")
     office = Office(
         booking_handler(store, bell),
         payment_handler(store, bell),
         reservations,
-        MortalProvider(clock, life),
+        provider,
         life,
         store,
     )
-    for concert_id, price, hold in (
-        (MOONLIGHT, PRICE, HOLD),
-        (GRATIS, FREE, HOLD),
-        (OPEN_END, PRICE, None),
-    ):
-        await reservations.add_concert(_concert(concert_id, price, hold))
+    await reservations.add_concert(ON_SALE)
     return office
-
-
-def _concert(concert_id: ConcertId, price: Money, hold: timedelta | None) -> Concert:
-    return Concert(
-        concert_id=concert_id,
-        title=concert_id,
-        starts_at=NOW + timedelta(days=30),
-        currency="EUR",
-        hold=hold,
-        zones=(PriceZone(first_row=1, last_row=4, seats_per_row=20, price=price),),
-    )

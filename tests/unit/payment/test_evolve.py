@@ -43,9 +43,7 @@ def test_each_history_leads_to_its_status(status: PaymentStatus) -> None:
 
 
 @pytest.mark.parametrize(("history", "event"), CANNOT_FOLLOW)
-def test_an_event_that_cannot_follow_is_a_defect(
-    history: tuple[PaymentEvent, ...], event: PaymentEvent
-) -> None:
+def test_another_event_is_a_defect(history: tuple[PaymentEvent, ...], event: PaymentEvent) -> None:
     before = reduce(evolve, history, None)
     with pytest.raises(ImpossibleTransition, match=f"{event.type} cannot follow"):
         evolve(before, event)

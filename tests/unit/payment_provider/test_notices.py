@@ -1,6 +1,9 @@
 """What a notice asks of the payment: only a capture asks anything."""
 
+import json
+
 import pytest
+from pydantic import ValidationError
 
 from tests.support.controls import RECEIVE
 from ticketing.payment_provider.api import ProviderPayment
@@ -31,3 +34,15 @@ def test_any_other_notice_asks_nothing(type: str) -> None:
 
 def test_a_notice_is_what_is_on_the_wire() -> None:
     assert parse_notice(VerifiedBody(CAPTURED.model_dump_json().encode())) == CAPTURED
+
+
+@pytest.mark.parametrize("field", Notice.model_fields)
+def test_a_field_that_is_missing_is_an_error(field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        parse_notice(VerifiedBody(CAPTURED.model_dump_json(exclude={field}).encode()))
+
+
+def test_fields_that_a_provider_adds_change_nothing() -> None:
+    sent = CAPTURED.model_dump(mode="json")
+    more = sent | {"live": True, "payment": sent["payment"] | {"fee": 35}}
+    assert parse_notice(VerifiedBody(json.dumps(more).encode())) == CAPTURED
