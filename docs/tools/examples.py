@@ -9,10 +9,10 @@ from ticketing.booking.commands import (
     ConfirmBooking,
     DenyBooking,
     ExpireBooking,
+    PayBooking,
     PlaceBooking,
     ReinstateBooking,
 )
-from ticketing.booking.commands import ReceivePayment as PayBooking
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.commands import (

@@ -17,7 +17,7 @@ from entrypoints.settings import Settings
 from entrypoints.webhooks.routes import STATUS
 from entrypoints.webhooks.routes import router as webhook_routes
 from eventstore.postgres.log import OUTCOMES
-from ticketing.metrics.postgres import MEASURES
+from ticketing.metrics.postgres import METRICS
 
 KEY = SecretStr("docs:" + "A" * 43 + "=")
 
@@ -45,7 +45,7 @@ CODEC = """\
 `box-office codec-server` lets Temporal's Web UI read encrypted payloads:
 [encryption](../encryption.md).
 """
-METRICS = """\
+METRICS_INTRODUCTION = """\
 # Metrics
 
 What `/metrics` shows in Prometheus' text format. The counters and `box_office_dependency_up` are of
@@ -82,11 +82,13 @@ def metrics_page() -> str:
     metrics = Metrics(OUTCOMES)
     metrics.show_dependencies({"postgres": True, "temporal": True})
     measured = [
-        (code(PREFIX + measure.name), "gauge", measure.help, _listed(measure.labels))
-        for measure in MEASURES
+        (code(PREFIX + metric.name), "gauge", metric.help, _listed(metric.labels))
+        for metric in METRICS
     ]
     rows = [*_families(metrics.registry.collect()), *measured]
-    return "\n".join([METRICS, table(("name", "kind", "what it says", "labels"), rows), SDK])
+    return "\n".join(
+        [METRICS_INTRODUCTION, table(("name", "kind", "what it says", "labels"), rows), SDK]
+    )
 
 
 def _families(families: Iterable[Metric]) -> Iterator[Sequence[str]]:

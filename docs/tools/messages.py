@@ -66,7 +66,7 @@ def page() -> str:
     )
 
 
-def _schema() -> tuple[Mapping[type[BaseModel], str], Schema]:
+def _schema() -> tuple[Mapping[object, str], Schema]:
     """Return one schema for all, and under which name it has each: two have the same name."""
     models = [model for group in GROUPS.values() for model in group]
     references, whole = models_json_schema([(model, "validation") for model in models])

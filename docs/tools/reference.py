@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs.tools import command_line, entities, http, messages, settings
+from docs.tools import command_line, entities, http, messages, overview, settings
 
 DIRECTORY = Path(__file__).parents[1] / "reference"
 
@@ -19,6 +19,7 @@ def pages() -> Mapping[str, str]:
         messages.SCHEMA_FILE: messages.schema(),
         "entities.md": entities.page(),
         **entities.pictures(),
+        "overview.svg": overview.svg(),
     }
 
 

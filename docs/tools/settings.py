@@ -15,9 +15,9 @@ INTRODUCTION = """\
 # Settings
 
 Every setting is an environment variable. [The settings](../../entrypoints/settings.py) are read
-once, when a program starts; a `BOX_OFFICE_` variable with another name is an error. A `.env` file in
-the directory where the program starts adds what the environment does not have. The unit of a number
-is the end of its name.
+once, when a program starts; a `BOX_OFFICE_` variable with another name is an error. A `.env` file
+in the directory where the program starts adds what the environment does not have. The unit of a
+number is the end of its name.
 """
 OTHERS = """\
 ## Read by libraries
