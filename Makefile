@@ -7,6 +7,7 @@
 #: chaos         kill things while bookings run, then check the invariants; SEED=7 draws a run again
 #: compare       both twins through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
 #: screenshots   docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
+#: docs          docs/reference anew from the code, and the site into .site
 #: bench         appends per second beside a bare INSERT, and what a booking costs in Temporal
 #: release       wheel and sdist into dist/, checked in an empty environment
 #: lock          resolve again, rewrite both locks
@@ -20,11 +21,12 @@ compile = CUSTOM_COMPILE_COMMAND="pip-compile $(1) pyproject.toml" \
   $(PY) -m piptools compile --quiet --no-strip-extras --no-emit-options $(1) pyproject.toml
 HASHES := --generate-hashes --no-emit-index-url
 
-.PHONY: help demo deploy-drill up test coverage check chaos compare screenshots bench release lock
+.PHONY: help demo deploy-drill up test coverage check chaos compare screenshots docs bench release lock
 help: ; @sed -n 's/^#: //p' Makefile
 demo deploy-drill up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
 screenshots: $(STAMP) ; @$(PY) -m tests.browser.screenshots
+docs: $(STAMP) ; @$(PY) -m docs.tools
 bench: $(STAMP)
 	$(PY) -m benchmarks.bench $(ARGS)
 	@$(PY) -m pytest -q --no-header tests/process/test_budgets.py

@@ -79,32 +79,83 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # it may be a secret
     )
 
-    database_url: PostgresDsn = PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office")
-    provider_url: HttpUrl = HttpUrl("http://127.0.0.1:8400")
-    # smtp://[user:password@]host[:port] or smtps://; None: mail is a line in the log
-    smtp_url: SmtpUrl | None = None
-    mail_from: MailAddress = "tickets@box-office.example"
-    mail_domain: str = "clients.example"  # of the clients' addresses (docs/decisions/0005)
-    mail_url: HttpUrl = HttpUrl("http://127.0.0.1:8526")  # where the sandbox shows what was sent
-    # Of each process's /live, /ready and /metrics; None: nobody can ask
-    health_address: Address | None = None
-    # Of the Prometheus endpoint of Temporal's SDK; None: no endpoint
-    metrics_address: Address | None = None
-    task_queue: str = Field(default="ticketing", min_length=1)
-    process: Literal["orchestrated", "choreographed"] = "orchestrated"
-    expiration_poll_seconds: float = Field(default=30, gt=0)  # of the choreography
-    confirmation_timeout_seconds: float = Field(default=600, gt=0)
-    reminder_before_seconds: float = Field(default=3600, ge=0)
-    expiry_grace_seconds: float = Field(default=0, ge=0)
-    late_payment: LatePayment = "reinstate"
-    client_patience_seconds: float = Field(default=30, gt=0)
-    # Of the provider's notices, with commas between, oldest last; `webhooks` needs one.
-    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    # id:base64 of AES keys, with commas between; the first encrypts. None: plaintext.
-    payload_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    # Where the Web UI is opened: pages that the codec server decodes for.
-    codec_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
-    codec_token: Token | None = None  # which the codec server asks for; None: it asks for none
+    database_url: PostgresDsn = Field(
+        default=PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office"),
+        description="The database of the log, the seats and the views.",
+    )
+    provider_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:8400"), description="Where the payment provider answers."
+    )
+    smtp_url: SmtpUrl | None = Field(
+        default=None,
+        description="`smtp://[user:password@]host[:port]` or `smtps://`. "
+        "Without it a mail is a line in the log.",
+    )
+    mail_from: MailAddress = Field(
+        default="tickets@box-office.example", description="The sender of mail."
+    )
+    mail_domain: str = Field(
+        default="clients.example",
+        description="The domain of the clients' addresses (docs/decisions/0005).",
+    )
+    mail_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:8526"),
+        description="Where the sandbox's mail server shows what was sent.",
+    )
+    health_address: Address | None = Field(
+        default=None,
+        description="`host:port` of /live, /ready and /metrics. Without it nobody can ask.",
+    )
+    metrics_address: Address | None = Field(
+        default=None,
+        description="`host:port` of the metrics of Temporal's SDK. Without it there are none.",
+    )
+    task_queue: str = Field(
+        default="ticketing", min_length=1, description="The task queue of the workers."
+    )
+    process: Literal["orchestrated", "choreographed"] = Field(
+        default="orchestrated",
+        description="Who drives: Temporal workflows, or consumers of the log.",
+    )
+    expiration_poll_seconds: float = Field(
+        default=30, gt=0, description="How often the choreography looks for what is due."
+    )
+    confirmation_timeout_seconds: float = Field(
+        default=600,
+        gt=0,
+        description="A booking is denied when the reservation service has not answered by then.",
+    )
+    reminder_before_seconds: float = Field(
+        default=3600, ge=0, description="How long before the deadline the client is reminded."
+    )
+    expiry_grace_seconds: float = Field(
+        default=0, ge=0, description="How long after the deadline a booking expires."
+    )
+    late_payment: LatePayment = Field(
+        default="reinstate",
+        description="What becomes of money for an expired booking: "
+        "its seats again if they are free, or a refund.",
+    )
+    client_patience_seconds: float = Field(
+        default=30, gt=0, description="How long a client waits for an answer of the process."
+    )
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Sign the provider's notices, the oldest last. `webhooks` needs one.",
+    )
+    payload_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="AES keys as `id:base64`; the first encrypts what Temporal stores. "
+        "Without one it is plaintext.",
+    )
+    codec_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
+        default=(),
+        description="Where the Web UI is opened: the pages that the codec server decodes for.",
+    )
+    codec_token: Token | None = Field(
+        default=None,
+        description="What the codec server asks for. Without it, it asks for none.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -146,10 +197,13 @@ class WorkerVersion(BaseSettings):
         extra="ignore",
     )
 
-    deployment_name: str | None = Field(default=None, max_length=200)
+    deployment_name: str | None = Field(
+        default=None, max_length=200, description="Without it a worker is unversioned."
+    )
     worker_build_id: str = Field(
         default_factory=lambda given: _described() if given.get("deployment_name") else "",
         max_length=200,
+        description="Which version of the deployment; in a checkout what git calls it.",
     )
 
     @field_validator("deployment_name", "worker_build_id")

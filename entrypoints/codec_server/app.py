@@ -26,6 +26,12 @@ from workflows.encryption import EncryptionCodec, PayloadRefusedError, UnknownKe
 BODY_BYTES_MAX = 8 * 1024 * 1024  # Temporal answers with up to 4 MB; base64 adds a third
 UNREADABLE: dict[Literal["too_large", "unread"], int] = {"too_large": 413, "unread": 408}
 
+DESCRIPTION = (
+    "Payloads as JSON, and the same payloads encoded or decoded. 400: no payloads. 401: not the "
+    "token. 403: a page that may not ask. 408: they do not come. 413: too large. 422: a key is "
+    "missing, or they are not what was encrypted."
+)
+
 Step = Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
 
 
@@ -58,7 +64,9 @@ def app(settings: Settings) -> FastAPI:
         allow_credentials=True,  # of a login in front of this server, if there is one
     )
     for path, step in (("/encode", codec.encode), ("/decode", decoded)):
-        application.add_api_route(path, _route(settings, step), methods=["POST"])
+        application.add_api_route(
+            path, _route(settings, step), methods=["POST"], description=DESCRIPTION
+        )
     return application
 
 

@@ -56,15 +56,18 @@ def routes(
 
     @router.get("/live")
     async def live() -> Response:
-        return Response()  # so the loop ticks
+        """200: the program's loop ticks."""
+        return Response()
 
     @router.get("/ready")
     async def ready() -> JSONResponse:
+        """200 if it can work, else 503; the body names each server that it does not reach."""
         troubles = await readiness.troubles()
         return JSONResponse({"ready": not troubles, "troubles": troubles}, 503 if troubles else 200)
 
     @router.get("/metrics")
     async def show_metrics() -> Response:
+        """200: the metrics, in Prometheus' text format."""
         up = {need: why is None for need, why in (await readiness.needs()).items()}
         metrics.show_dependencies(up)
         if measure and up["postgres"]:

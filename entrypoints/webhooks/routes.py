@@ -50,6 +50,7 @@ def router(
 
     @routes.post("/webhooks/payments")
     async def receive_notice(request: Request) -> JSONResponse:
+        """A signed notice; the answer is `{"outcome": ...}`, and each outcome has one status."""
         answer = await _answer(request, receiver, secrets, clock)
         status = STATUS[answer]
         if status != 200:

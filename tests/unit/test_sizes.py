@@ -23,7 +23,7 @@ LINES_OF_A_FUNCTION = 40
 SCRIPTS = list(ROOT.glob("*.py"))
 MODULES = [
     file
-    for package in (*PACKAGES, "tests", "benchmarks")
+    for package in (*PACKAGES, "tests", "benchmarks", "docs")
     for file in (ROOT / package).rglob("*.py")
 ]
 
