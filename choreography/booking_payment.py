@@ -10,6 +10,7 @@ from choreography.booking_confirmation import deny_unconfirmed
 from choreography.services import Services
 from eventstore.slices import StreamId
 from ticketing.booking.commands import BookingCommand, PayBooking, ReinstateBooking
+from ticketing.booking.decider import amount_mismatch
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (
     BookingIsExpired,
@@ -85,6 +86,8 @@ async def _reinstate(pay: PayBooking, by: Services) -> Answer:
     """The late payment policy: the same seats again, if nobody has taken one of them."""
     booking = await by.bookings.read(StreamId(booking_stream(pay.booking_id)))
     assert booking is not None  # it just said that it is expired
+    if mismatch := amount_mismatch(booking, pay):
+        return mismatch  # first: whoever else uses this payment must be given the same reason
     await by.reservations.release(pay.booking_id, FIRST_ATTEMPT)  # may not have happened yet
     attempt = reinstatement_attempt(pay.payment_id)
     reserved = await by.reservations.reserve(

@@ -161,7 +161,7 @@ def _pay(command: PayBooking, booking: Booking) -> Decision:
         case "awaiting_confirmation":
             return BookingIsNotConfirmed()
         case "confirmed":
-            return _payment_of_total(booking, command) or [
+            return amount_mismatch(booking, command) or [
                 BookingPaid(payment_id=command.payment_id, amount=command.amount),
                 BookingSettled(),
             ]
@@ -219,16 +219,17 @@ def _reinstate(command: ReinstateBooking, booking: Booking) -> Decision:
 def _reinstatement(command: ReinstateBooking, booking: Booking) -> Decision:
     if not _tickets_match(command.tickets, booking):
         return TicketsDoNotMatchSeats()
-    return _payment_of_total(booking, command) or [
+    return amount_mismatch(booking, command) or [
         BookingReinstated(tickets=booking.tickets),  # the first prices, whatever they are now
         BookingPaid(payment_id=command.payment_id, amount=command.amount),
         BookingSettled(),
     ]
 
 
-def _payment_of_total(
+def amount_mismatch(
     booking: Booking, command: PayBooking | ReinstateBooking
 ) -> PaymentAmountMismatch | None:
+    """Return why the amount cannot pay for the booking; None if it is the total."""
     if booking.total is None or command.amount == booking.total:
         return None
     return PaymentAmountMismatch(expected=booking.total, received=command.amount)

@@ -25,7 +25,7 @@ from tests.support.controls import (
 from tests.unit.choreography.office import CONFIRMATION_TIMEOUT, HOLD, Office
 from ticketing.booking.commands import BookingCommand
 from ticketing.errors import DefectError
-from ticketing.ids import FIRST_ATTEMPT
+from ticketing.ids import FIRST_ATTEMPT, reinstatement_attempt
 from ticketing.payment.commands import RequestRefund
 from ticketing.policies import UNKNOWN_BOOKING_PATIENCE
 from ticketing.process import NoAnswerError
@@ -146,11 +146,20 @@ async def test_late_money_may_be_faster_than_the_release(office: Office) -> None
     assert await office.holders() == {BOOKING_ID}
 
 
+async def test_h17_late_money_of_the_wrong_amount_has_one_reason(office: Office) -> None:
+    await office.expired()
+    await office.receive(amount=PRICE)
+    # A sweep used the money at the same time, and has released what it reserved.
+    await office.reservations.release(BOOKING_ID, reinstatement_attempt(PAYMENT_ID))
+    await office.use()
+    assert (await office.payment()).refund_reason == "amount_mismatch"
+
+
 async def test_a_second_reason_for_one_refund_is_no_defect(office: Office) -> None:
     await office.expired()
     await office.receive(amount=PRICE)
     # A sweep uses the money at the same time, and is a little faster.
-    office.life.at(3, before=lambda: office.use(late_payment="refund"))
+    office.life.at(0, before=lambda: office.use(late_payment="refund"))
     await office.use()
     assert office.life.has_passed()
     assert (await office.payment()).refund_reason == "booking_expired"
