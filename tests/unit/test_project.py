@@ -61,3 +61,12 @@ def test_a_commit_hook_runs_a_program_of_the_environment() -> None:
     locked = PIN.findall((ROOT / "requirements-dev.lock").read_text())
     assert {Path(program).name for program in programs} <= {name for name, _ in locked}
     assert {str(Path(program).parent) for program in programs} == {".venv/bin"}
+
+
+def test_the_shards_of_the_gate_are_the_whole_suite() -> None:
+    loop = (ROOT / ".ci" / "run").read_text().split("for shard in")[1].split("; do")[0]
+    shards = re.findall(r"tests/\w+", loop)
+    rooms = {
+        f"tests/{room.name}" for room in (ROOT / "tests").iterdir() if any(room.rglob("test_*.py"))
+    }
+    assert sorted(shards) == sorted(rooms - {"tests/chaos"})  # `make chaos` runs that
