@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from sqlite3 import Connection
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 
 from sandbox.database import transaction
 from sandbox.messages import Id, Message
 
 SECONDS_MAX = 3600.0  # longer than any test waits
+OF_REQUESTS = ("timeout_before_effect", "timeout_after_effect", "refuse", "slow")
+OF_NOTICES = ("duplicate", "reorder", "late", "lost")
 
 # :operation, :payment_id, :fault, :times, :seconds
 ADD = """
@@ -29,65 +31,39 @@ REMOVE_USED = "DELETE FROM faults WHERE position = :position AND times = 0"
 REMOVE_ALL = "DELETE FROM faults"
 
 
-class _Fault(Message):
+class Fault(Message):
+    """A fault of a request, or of the notice about a later effect."""
+
+    operation: Literal["capture", "refund", "look_up", "notice"]
+    fault: str
     payment_id: Id | None = None  # any
     times: int | None = Field(default=1, ge=1)  # None means always
+    # How late a notice is, or how long a request hangs before it continues or is cut.
     seconds: float = Field(default=0, ge=0, le=SECONDS_MAX)
 
-
-class RequestFault(_Fault):
-    """A fault of requests; `seconds` is how long a request hangs before it continues or is cut."""
-
-    operation: Literal["capture", "refund", "look_up"]
-    fault: Literal["timeout_before_effect", "timeout_after_effect", "refuse", "slow"]
-
-
-class NoticeFault(_Fault):
-    """A fault of the notices about later effects."""
-
-    operation: Literal["notice"]
-    fault: Literal["duplicate", "reorder", "late", "lost"]
-
     @model_validator(mode="after")
-    def _late_by_something(self) -> Self:
+    def _is_possible(self) -> Self:
+        allowed = OF_NOTICES if self.operation == "notice" else OF_REQUESTS
+        if self.fault not in allowed:
+            raise ValueError(f"{self.fault!r} is none of {', '.join(allowed)}")
         if self.fault == "late" and not self.seconds:
             raise ValueError("late by how many seconds?")
         return self
 
 
-Fault = Annotated[RequestFault | NoticeFault, Field(discriminator="operation")]
-FAULT: TypeAdapter[RequestFault | NoticeFault] = TypeAdapter(Fault)
-
-
-def replace_plan(database: Connection, faults: Sequence[RequestFault | NoticeFault]) -> None:
+def replace_plan(database: Connection, faults: Sequence[Fault]) -> None:
     with transaction(database):
         database.execute(REMOVE_ALL)
         database.executemany(ADD, [fault.model_dump() for fault in faults])
 
 
-def planned(database: Connection) -> list[RequestFault | NoticeFault]:
+def planned(database: Connection) -> list[Fault]:
     """Return the faults that are still planned."""
-    return [FAULT.validate_python(dict(row)) for row in database.execute(ALL)]
+    return [Fault.model_validate(dict(row)) for row in database.execute(ALL)]
 
 
-def take_request_fault(
-    database: Connection, operation: str, payment_id: str | None
-) -> RequestFault | None:
-    """Take the next fault of this request from the plan."""
-    with transaction(database):
-        fault = _take(database, operation, payment_id)
-    return fault if isinstance(fault, RequestFault) else None
-
-
-def take_notice_fault(database: Connection, payment_id: str) -> NoticeFault | None:
-    """Take the next fault of this notice from the plan, in the transaction of its effect."""
-    fault = _take(database, "notice", payment_id)
-    return fault if isinstance(fault, NoticeFault) else None
-
-
-def _take(
-    database: Connection, operation: str, payment_id: str | None
-) -> RequestFault | NoticeFault | None:
+def take(database: Connection, operation: str, payment_id: str | None) -> Fault | None:
+    """Take the next fault of a request or a notice from the plan, in the caller's transaction."""
     found = database.execute(NEXT, {"operation": operation, "payment_id": payment_id}).fetchone()
     if found is None:
         return None
@@ -95,4 +71,4 @@ def _take(
     used = {"position": row.pop("position")}
     database.execute(COUNT_DOWN, used)
     database.execute(REMOVE_USED, used)
-    return FAULT.validate_python(row)
+    return Fault.model_validate(row)

@@ -5,9 +5,6 @@
 """
 
 import asyncio
-import signal
-import sys
-from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from functools import partial
@@ -15,16 +12,14 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Annotated
 
-import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox import mail_store
-from sandbox.mail_store import Message, open_store
+from sandbox import mail_store, server
+from sandbox.database import open_database
+from sandbox.mail_store import Message
 
-LOOPBACK = "127.0.0.1"
-GRACE_SECONDS = 2  # the time that open requests get when the server stops
 KEPT = "250 2.0.0 kept"
 NOT_NOW = "451 4.3.0 not now"
 
@@ -87,18 +82,13 @@ async def plan_faults(office: InOffice, faults: Faults) -> Faults:
     return faults
 
 
-@routes.get("/health")
-async def health() -> dict[str, str]:
-    return {"status": "ok"}
-
-
 def mail_server(directory: Path, host: str, smtp_port: int) -> FastAPI:
     """Run the mail server with its mail in a directory of its own."""
 
     @asynccontextmanager
     async def open_office(app: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        with closing(open_store(directory)) as database:
+        with closing(open_database(directory, "mail")) as database:
             app.state.office = office = PostOffice(database)
             smtp = partial(SMTP, office, hostname="localhost", loop=loop)
             listener = await loop.create_server(smtp, host, smtp_port)
@@ -111,26 +101,12 @@ def mail_server(directory: Path, host: str, smtp_port: int) -> FastAPI:
 
 
 def main() -> None:
-    options = _options()
-    # uvicorn shuts down and then raises the signal again, which is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    uvicorn.run(
-        mail_server(options.data_dir, options.host, options.smtp_port),
-        host=options.host,
-        port=options.http_port,
-        ws="none",
-        log_level="warning",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-
-
-def _options() -> Namespace:
-    parser = ArgumentParser(prog="python -m sandbox.mail", description=__doc__)
-    parser.add_argument("--host", default=LOOPBACK, help="where both listen")
+    parser = server.parser("mail", __doc__)
     parser.add_argument("--smtp-port", type=int, required=True)
     parser.add_argument("--http-port", type=int, required=True)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    return parser.parse_args()
+    options = parser.parse_args()
+    app = mail_server(options.data_dir, options.host, options.smtp_port)
+    server.serve(app, options.host, options.http_port)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,12 @@ from collections.abc import Sequence
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from pathlib import Path
-from sqlite3 import Connection, connect
+from sqlite3 import Connection
 
 from pydantic import BaseModel
 
-WAL = "PRAGMA journal_mode = WAL"
-DURABLE = "PRAGMA synchronous = FULL"  # every commit waits for the disk
-SCHEMA = """
-    CREATE TABLE IF NOT EXISTS messages (
-        position  INTEGER PRIMARY KEY AUTOINCREMENT,
-        recipient TEXT NOT NULL,
-        booking   TEXT,  -- the sender's own header
-        content   BLOB NOT NULL
-    ) STRICT
-"""
+from sandbox.database import transaction
+
 # :recipient, :booking, :content
 ADD = """
     INSERT INTO messages (recipient, booking, content) VALUES (:recipient, :booking, :content)
@@ -41,21 +32,11 @@ class Message(BaseModel):
     headers: dict[str, str]
 
 
-def open_store(directory: Path) -> Connection:
-    """Open the mail in a directory; create it if it is missing."""
-    directory.mkdir(parents=True, exist_ok=True)
-    database = connect(directory / "mail.sqlite3", isolation_level=None)
-    for statement in (WAL, DURABLE, SCHEMA):
-        database.execute(statement)
-    return database
-
-
 def keep(database: Connection, recipients: Sequence[str], content: bytes) -> None:
     """Store a copy for each recipient; it is on disk when this returns."""
     booking = _parsed(content)["X-Box-Office-Booking"]
     copies = [{"recipient": to, "booking": booking, "content": content} for to in recipients]
-    with database:
-        database.execute("BEGIN IMMEDIATE")
+    with transaction(database):
         database.executemany(ADD, copies)
 
 

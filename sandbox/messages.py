@@ -73,7 +73,3 @@ class NoticeState(Message):
     attempts: int
     deliveries: int
     state: Literal["waiting", "delivered", "lost"]
-
-
-class Health(Message):
-    status: Literal["ok"] = "ok"

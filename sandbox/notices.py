@@ -13,7 +13,7 @@ from sqlite3 import Connection
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from sandbox.faults import take_notice_fault
+from sandbox import faults
 from sandbox.messages import Notice, NoticeState, NoticeType, Payment
 
 COPIES = {"duplicate": 2, "lost": 0}
@@ -66,7 +66,7 @@ STATES = """
 
 def write(database: Connection, kind: NoticeType, payment: Payment, now: datetime) -> None:
     """Write the notice of an effect in the transaction of the effect."""
-    fault = take_notice_fault(database, payment.payment_id)
+    fault = faults.take(database, "notice", payment.payment_id)
     notice = Notice(notice_id=f"notice-{token_hex(8)}", type=kind, created_at=now, payment=payment)
     columns = {
         "notice_id": notice.notice_id,

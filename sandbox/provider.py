@@ -2,9 +2,6 @@
 
 import asyncio
 import os
-import signal
-import sys
-from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -14,18 +11,14 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Annotated
 
-import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sandbox import faults, ledger, notices
-from sandbox.database import open_database
+from sandbox import faults, ledger, notices, server
+from sandbox.database import open_database, transaction
 from sandbox.faults import Fault
 from sandbox.ledger import Answer
-from sandbox.messages import CaptureRequest, Effect, Health, NoticeState
-
-LOOPBACK = "127.0.0.1"
-GRACE_SECONDS = 2  # the time that hanging requests get when the server stops
+from sandbox.messages import CaptureRequest, Effect, NoticeState
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 routes = APIRouter()
@@ -58,22 +51,18 @@ InOffice = Annotated[Office, Depends(_office)]
 
 @routes.post("/v1/payments")
 async def capture(request: Request, office: InOffice, key: Key, wanted: CaptureRequest) -> Response:
-    return await _serve(
-        request,
-        "capture",
-        wanted.payment_id,
-        lambda refuse: ledger.capture(office.database, key, wanted, refuse=refuse, now=_now()),
-    )
+    def act(refuse: bool) -> Answer:
+        return ledger.capture(office.database, key, wanted, refuse=refuse, now=_now())
+
+    return await _serve(request, "capture", wanted.payment_id, act)
 
 
 @routes.post("/v1/payments/{payment_id}/refunds")
 async def refund(request: Request, office: InOffice, key: Key, payment_id: str) -> Response:
-    return await _serve(
-        request,
-        "refund",
-        payment_id,
-        lambda refuse: ledger.refund(office.database, key, payment_id, refuse=refuse, now=_now()),
-    )
+    def act(refuse: bool) -> Answer:
+        return ledger.refund(office.database, key, payment_id, refuse=refuse, now=_now())
+
+    return await _serve(request, "refund", payment_id, act)
 
 
 @routes.post("/v1/payments/{payment_id}/chargebacks")
@@ -85,22 +74,18 @@ async def charge_back(office: InOffice, payment_id: str) -> Response:
 
 @routes.get("/v1/payments/{payment_id}")
 async def look_up(request: Request, office: InOffice, payment_id: str) -> Response:
-    return await _serve(
-        request,
-        "look_up",
-        payment_id,
-        lambda refuse: UNAVAILABLE if refuse else ledger.look_up(office.database, payment_id),
-    )
+    def act(refuse: bool) -> Answer:
+        return UNAVAILABLE if refuse else ledger.look_up(office.database, payment_id)
+
+    return await _serve(request, "look_up", payment_id, act)
 
 
 @routes.get("/v1/payments")
 async def payments(request: Request, office: InOffice, after: str | None = None) -> Response:
-    return await _serve(
-        request,
-        "look_up",
-        None,
-        lambda refuse: UNAVAILABLE if refuse else ledger.page(office.database, after),
-    )
+    def act(refuse: bool) -> Answer:
+        return UNAVAILABLE if refuse else ledger.page(office.database, after)
+
+    return await _serve(request, "look_up", None, act)
 
 
 @routes.get("/v1/effects")
@@ -129,20 +114,19 @@ async def forget_faults(office: InOffice) -> None:
     faults.replace_plan(office.database, [])
 
 
-@routes.get("/health")
-async def health() -> Health:
-    return Health()
-
-
 def provider(directory: Path, notify_url: str | None, secret: str) -> FastAPI:
     """Run the provider with its ledger in a directory of its own."""
 
     @asynccontextmanager
     async def open_office(app: FastAPI) -> AsyncIterator[None]:
-        with closing(open_database(directory)) as database:
+        with closing(open_database(directory, "ledger")) as database:
             app.state.office = office = Office(database, asyncio.Event())
             async with asyncio.TaskGroup() as tasks:
-                delivery = tasks.create_task(_deliver(office, notify_url, secret))
+                if notify_url is None:
+                    yield
+                    return
+                delivering = notices.deliver(database, notify_url, secret, office.written)
+                delivery = tasks.create_task(delivering)
                 yield
                 delivery.cancel()
 
@@ -151,27 +135,13 @@ def provider(directory: Path, notify_url: str | None, secret: str) -> FastAPI:
     return app
 
 
-def main() -> None:
-    options = _options()
-    # uvicorn shuts down and then raises the signal again, which is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    uvicorn.run(
-        provider(options.data_dir, options.notify_url, options.secret),
-        host=options.host,
-        port=options.port,
-        http=CuttableProtocol,
-        ws="none",
-        log_level="warning",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-
-
 async def _serve(
     request: Request, operation: str, payment_id: str | None, act: Callable[[bool], Answer]
 ) -> Response:
     """Apply the planned fault to a request; `act` learns whether to refuse a new payment."""
     office: Office = request.app.state.office
-    fault = faults.take_request_fault(office.database, operation, payment_id)
+    with transaction(office.database):
+        fault = faults.take(office.database, operation, payment_id)
     kind, seconds = (fault.fault, fault.seconds) if fault else (None, 0.0)
     if kind == "timeout_before_effect":
         return await _cut(request, seconds)
@@ -196,20 +166,13 @@ def _response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type="application/json")
 
 
-async def _deliver(office: Office, url: str | None, secret: str) -> None:
-    if url is not None:
-        await notices.deliver(office.database, url, secret, office.written)
-
-
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  # the one clock of this company
 
 
-def _options() -> Namespace:
-    parser = ArgumentParser(prog="python -m sandbox.provider", description=__doc__)
-    parser.add_argument("--host", default=LOOPBACK, help="where it listens")
+def main() -> None:
+    parser = server.parser("provider", __doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--notify-url", help="where to POST notices; none without it")
     parser.add_argument(
         "--secret",
@@ -219,7 +182,8 @@ def _options() -> Namespace:
     options = parser.parse_args()
     if options.notify_url and not options.secret:
         parser.error("notices need a secret that signs them")
-    return options
+    app = provider(options.data_dir, options.notify_url, options.secret)
+    server.serve(app, options.host, options.port, CuttableProtocol)
 
 
 if __name__ == "__main__":

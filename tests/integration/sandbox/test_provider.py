@@ -139,7 +139,7 @@ async def test_sigterm_does_not_wait_long_for_a_request_that_hangs(tmp_path: Pat
 def test_only_the_unique_index_keeps_a_second_refund_out(tmp_path: Path) -> None:
     amount = Amount(amount_minor=1, currency="EUR")
     request = CaptureRequest(payment_id="p1", booking_id="b1", payer="Ada", amount=amount)
-    database = open_database(tmp_path)
+    database = open_database(tmp_path, "ledger")
     ledger.capture(database, "k1", request, refuse=False, now=NOW)
 
     def refund_status(key: str) -> int:
