@@ -10,7 +10,7 @@ from typing import Literal
 import asyncpg
 
 from entrypoints.devstack.children import Home, claim
-from entrypoints.devstack.servers import postgres, temporal_server, until_ready
+from entrypoints.devstack.servers import postgres, temporal_server
 from entrypoints.devstack.stack import Ports, Stack, programs, stack
 from entrypoints.processes import booking_process
 from entrypoints.settings import Settings
@@ -83,7 +83,7 @@ class Side:
         await self.stop(*self.coordinators)
         await self.start(*self.coordinators)
         for name in self.coordinators:
-            await until_ready(self.stack.parts[name], programs(self.stack)[name].works)
+            await self.stack.until_ready(name)
 
     async def _start_temporal(self) -> None:
         ports = self.stack.ports

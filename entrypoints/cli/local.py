@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from entrypoints.demo.chapters import tell
 from entrypoints.devstack.children import Home, claim
 from entrypoints.devstack.examples import put_examples_on_sale
 from entrypoints.devstack.interrupts import interruptible
-from entrypoints.devstack.stack import Ports, Stack, stack
+from entrypoints.devstack.stack import Ports, stack
 from entrypoints.drill import rollout as drill
 from entrypoints.errors import INTERRUPTED
 from entrypoints.settings import Settings
@@ -33,6 +34,12 @@ PORTS = Ports(
     codec=8081,
 )
 
+COMMANDS = (
+    "place --concert concertA --client ann --seat 3-14 --id ann-1",
+    "pay ann-1",
+    "--help",
+)
+
 Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed.")]
 
 app = typer.Typer()
@@ -46,9 +53,7 @@ async def demo(
 ) -> None:
     """Tell the whole story on a stack of its own, then exit."""
     settings = _settings_of(process)
-    with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
-        async with claim(Path(where)) as home:
-            finished = await interruptible(tell(home, settings, keep=keep), home, _say)
+    finished = await _in_a_fresh_home(lambda home: tell(home, settings, keep=keep))
     if not finished and not keep:
         sys.exit(INTERRUPTED)
 
@@ -62,10 +67,7 @@ async def deploy_drill(
 
     Bookings are in flight meanwhile, on a stack of its own.
     """
-    with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
-        async with claim(Path(where)) as home:
-            finished = await interruptible(drill.tell(home, size=bookings), home, _say)
-    if not finished:
+    if not await _in_a_fresh_home(lambda home: drill.tell(home, size=bookings)):
         sys.exit(INTERRUPTED)
 
 
@@ -100,6 +102,13 @@ def _from(base_port: int | None) -> Ports:
     return replace(PORTS, **{name: base_port + number for number, name in enumerate(others)})
 
 
+async def _in_a_fresh_home(tell: Callable[[Home], Coroutine[None, None, None]]) -> bool:
+    """Tell a story in a directory that is removed; return whether it came to its end."""
+    with tempfile.TemporaryDirectory(prefix="box-office-", ignore_cleanup_errors=True) as where:
+        async with claim(Path(where)) as home:
+            return await interruptible(tell(home), home, _say)
+
+
 def _settings_of(process: str | None) -> Settings:
     return Settings.model_validate({"process": process} if process else {})
 
@@ -110,25 +119,10 @@ async def _up(home: Home, settings: Settings, ports: Ports) -> None:
             await put_examples_on_sale(parts)
             concerts = await parts.reservations.concerts()
         _say(f"On sale: {', '.join(concert.concert_id for concert in concerts)}")
-        _say_what_to_do(running, needs_exports=ports != PORTS or settings != Settings())
+        exported = ports != PORTS or settings != Settings()
+        _say(running.how_to_use(*COMMANDS, exported=exported))
+        _say("Ctrl-C stops everything; the next `make up` goes on where this one was.")
         await running.watch()
-
-
-def _say_what_to_do(running: Stack, *, needs_exports: bool) -> None:
-    exports = running.exports if needs_exports else ()
-    lines = (
-        *([f"Web UI: {running.ui_url}"] if "temporal" in running.parts else ()),
-        f"Mail to clients: {running.settings.mail_url}messages",
-        *(f"Metrics of {name}: {url}" for name, url in running.metrics_urls.items()),
-        f"Logs: {running.home.directory}/*.log",
-        "In another terminal:",
-        *(f"  {line}" for line in exports),
-        "  .venv/bin/box-office place --concert concertA --client ann --seat 3-14 --id ann-1",
-        "  .venv/bin/box-office pay ann-1",
-        "  .venv/bin/box-office --help",
-        "Ctrl-C stops everything; the next `make up` goes on where this one was.",
-    )
-    _say("\n".join(lines))
 
 
 def _say(text: str) -> None:

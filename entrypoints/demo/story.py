@@ -1,14 +1,17 @@
 """What the chapters of the demo work with. Whatever they tell is looked up, and checked."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from entrypoints.demo.narrator import console, say
-from entrypoints.devstack.stack import Stack
+from entrypoints.demo.narrator import console, count_down, say, show
+from entrypoints.devstack.children import Home
+from entrypoints.devstack.stack import Ports, Stack, stack
 from entrypoints.errors import InvariantsBroken, NotAsTold
 from entrypoints.processes import booking_process
-from entrypoints.wiring import BoxOffice
+from entrypoints.settings import Settings
+from entrypoints.wiring import BoxOffice, box_office
 from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingStatus
@@ -16,11 +19,11 @@ from ticketing.booking.state import Booking
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
 from ticketing.money import Money
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
-from ticketing.process import PaymentOutcome, PlaceAnswer
+from ticketing.process import BookingProcess, PaymentOutcome, PlaceAnswer
 from ticketing.reconciliation import verify_all
 from ticketing.seats import Seat
 
-PATIENCE = timedelta(seconds=60)  # a busy machine; then the demo fails
+PATIENCE = timedelta(seconds=90)  # a busy machine; then the story fails
 LOOK_EVERY = timedelta(milliseconds=100)
 
 
@@ -46,16 +49,13 @@ class Story:
     ) -> PaymentOutcome:
         assert total is not None
         say(f"{request.client_id} pays {total} ...")
-        captured = await self.parts.provider.capture(
-            CaptureRequest(
-                payment_id=PaymentId(payment_id),
-                booking_id=request.booking_id,
-                payer=request.client_id,
-                amount=total,
-            )
-        )
-        assert isinstance(captured, ProviderPayment), captured
-        return await self.process.pay(captured.received())
+        return await pay(self.process, self.parts, payment_id, request, total)
+
+    async def expires(self, request: PlaceBooking, decision: PlaceAnswer, words: str) -> None:
+        """Count down to the deadline of a booking that nobody pays."""
+        assert decision.expires_at is not None
+        await count_down(words, decision.expires_at, self.until(request, "expired"))
+        await self.ended(request, becomes="expired")
 
     async def ended(self, request: PlaceBooking, *, becomes: BookingStatus) -> None:
         await self.until(request, becomes)
@@ -85,10 +85,6 @@ class Story:
         check(f"the log of {request.booking_id}", tuple(event.type for event in stored), events)
         say(f"The log says: {', '.join(events)}")
 
-    async def log_ends(self, request: PlaceBooking, *events: str) -> None:
-        """Look at the log: what happened after the confirmation."""
-        await self.log_is(request, "BookingPlaced", "BookingConfirmed", *events, "BookingSettled")
-
     async def booking(self, request: PlaceBooking) -> Booking:
         """Return the booking as it is now."""
         stream = StreamId(booking_stream(request.booking_id))
@@ -104,6 +100,36 @@ def request_of(booking_id: str, who: str, concert: ConcertId, *seats: str) -> Pl
         concert_id=concert,
         seats=tuple(map(Seat.parse, seats)),
     )
+
+
+async def pay(
+    process: BookingProcess, parts: BoxOffice, payment_id: str, request: PlaceBooking, amount: Money
+) -> PaymentOutcome:
+    """Pay as a client does: first the provider, then the process is told."""
+    captured = await parts.provider.capture(
+        CaptureRequest(
+            payment_id=PaymentId(payment_id),
+            booking_id=request.booking_id,
+            payer=request.client_id,
+            amount=amount,
+        )
+    )
+    assert isinstance(captured, ProviderPayment), captured
+    return await process.pay(captured.received())
+
+
+@asynccontextmanager
+async def stage(home: Home, settings: Settings) -> AsyncIterator[tuple[Stack, BoxOffice]]:
+    """Run a stack of its own for a story, and say how long the story took."""
+    begun = asyncio.get_running_loop().time()
+    show(f"Starting a stack of its own, {settings.process}:")
+    async with (
+        stack(home, settings, Ports(), show) as running,
+        box_office(running.settings) as parts,
+    ):
+        yield running, parts
+        show("\nStopping the stack ...")
+    show(f"Done in {asyncio.get_running_loop().time() - begun:.0f} seconds.")
 
 
 def check(what: str, actual: object, told: object) -> None:

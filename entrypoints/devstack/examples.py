@@ -14,10 +14,8 @@ QUICK = ConcertId("concertQuick")  # a hold of seconds
 FREE = ConcertId("concertFree")
 
 
-async def put_examples_on_sale(parts: BoxOffice) -> bool:
-    """Put the example concerts on sale, unless something is; return whether it did."""
-    if await parts.reservations.concerts():
-        return False
-    for concert in TypeAdapter(tuple[Concert, ...]).validate_json(EXAMPLES.read_bytes()):
-        await parts.reservations.add_concert(concert)
-    return True
+async def put_examples_on_sale(parts: BoxOffice) -> None:
+    """Put the example concerts on sale, unless something is."""
+    if not await parts.reservations.concerts():
+        for concert in TypeAdapter(list[Concert]).validate_json(EXAMPLES.read_bytes()):
+            await parts.reservations.add_concert(concert)

@@ -6,16 +6,13 @@ One more program is one more line of `programs`.
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from secrets import token_hex
 from shlex import quote
 
 from pydantic import HttpUrl, PostgresDsn, SecretStr
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from entrypoints.devstack.children import Child, Home, child, free_port
@@ -60,19 +57,15 @@ class Ports:
                 raise StackError(f"{error}; choose another with {option}") from error
 
 
-async def _nothing() -> None:
-    """Ask nothing: a program that runs counts as started."""
-
-
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Arguments of Python, and the question that is answered once the program works.
+    """Arguments of Python, and the port at which the program listens once it works.
 
     `environment` is for programs that do not read our settings, and for addresses of their own.
     """
 
     command: Sequence[str]
-    works: Callable[[], Awaitable[None]] = _nothing
+    port: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -116,12 +109,23 @@ class Stack:
         read_at = {**(of_temporal if "temporal" in self.parts else {}), **of_ours}
         return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in read_at.items()}
 
-    @property
-    def exports(self) -> list[str]:
-        """Return what to type in another terminal, so that its commands find this stack."""
+    def how_to_use(self, *commands: str, exported: bool = True) -> str:
+        """Return where to look, and what to type in another terminal.
+
+        There, commands find this stack by what is exported; without, by the default settings.
+        """
         names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
-        values = self.environment
-        return [f"export {name}={quote(values[name] or '')}" for name in names]
+        exports = [f"export {name}={quote(self.environment[name] or '')}" for name in names]
+        lines = (
+            *([f"Web UI: {self.ui_url}"] if "temporal" in self.parts else ()),
+            f"Mail to clients: {self.settings.mail_url}messages",
+            *(f"Metrics of {name}: {url}" for name, url in self.metrics_urls.items()),
+            f"Logs: {self.home.directory}/*.log",
+            "In another terminal:",
+            *(f"  {line}" for line in (exports if exported else ())),
+            *(f"  .venv/bin/box-office {command}" for command in commands),
+        )
+        return "\n".join(lines)
 
     def run(self, name: str, program: Program) -> AbstractAsyncContextManager[Child]:
         """Run a process that finds this stack for the length of a block."""
@@ -136,6 +140,16 @@ class Stack:
         """Start one of the programs, again if it ran before."""
         program = self.run(name, programs(self)[name])
         self.parts[name] = await self.running.enter_async_context(program)
+
+    async def until_ready(self, name: str) -> None:
+        """Wait until one of the programs works.
+
+        Raises:
+            StackError: it does not; with the end of its log.
+        """
+        port = programs(self)[name].port
+        if port is not None:
+            await until_ready(self.parts[name], lambda: listens(port))
 
     async def stop(self, name: str) -> None:
         """Stop one of the programs in good order."""
@@ -162,45 +176,36 @@ class Stack:
 
 def programs(stack: Stack) -> dict[str, Program]:
     """Return all programs in the order of their start."""
-    ports, files = stack.ports, stack.home.directory
-    mail = ("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail))
+    ports, files, settings = stack.ports, stack.home.directory, stack.settings
     notices = f"http://{LOOPBACK}:{ports.webhooks}/webhooks/payments"
-    provider = ("--port", str(ports.provider), "--notify-url", notices)
-    codec = Program(
-        ("-m", "entrypoints.cli", "codec-server", "--port", str(ports.codec)),
-        works=lambda: listens(ports.codec),
+    ours = ("-m", "entrypoints.cli")
+    of_worker = {
+        HEALTH: f"{LOOPBACK}:{ports.worker_health}",
+        METRICS: f"{LOOPBACK}:{ports.worker_metrics}",
+    }
+    of_consumers = {HEALTH: f"{LOOPBACK}:{ports.consumers_health}"}
+    of_provider = {"SANDBOX_SECRET": settings.webhook_secrets[0].get_secret_value()}
+    mail = (
+        *("-m", "sandbox.mail", "--data-dir", str(files / "mail")),
+        *("--smtp-port", str(ports.smtp), "--http-port", str(ports.mail)),
     )
-    secret = stack.settings.webhook_secrets[0].get_secret_value()
-    return {
-        "mail": Program(
-            ("-m", "sandbox.mail", *mail, "--data-dir", str(files / "mail")),
-            works=lambda: listens(ports.mail),
-        ),
-        "provider": Program(
-            ("-m", "sandbox.provider", *provider, "--data-dir", str(files / "provider")),
-            works=lambda: listens(ports.provider),
-            environment={"SANDBOX_SECRET": secret},
-        ),
-        "webhooks": Program(
-            ("-m", "entrypoints.cli", "webhooks", "--port", str(ports.webhooks)),
-            works=lambda: listens(ports.webhooks),
-        ),
-        **({"worker": _worker(stack)} if stack.settings.process == "orchestrated" else {}),
-        "consumers": Program(
-            ("-m", "entrypoints.cli", "consumers"),
-            works=lambda: listens(ports.consumers_health),
-            environment={HEALTH: f"{LOOPBACK}:{ports.consumers_health}"},
-        ),
-        **({"codec": codec} if stack.settings.payload_keys else {}),
+    provider = (
+        *("-m", "sandbox.provider", "--data-dir", str(files / "provider")),
+        *("--port", str(ports.provider), "--notify-url", notices),
+    )
+    found = {
+        "mail": Program(mail, ports.mail),
+        "provider": Program(provider, ports.provider, of_provider),
+        "webhooks": Program((*ours, "webhooks", "--port", str(ports.webhooks)), ports.webhooks),
+        "worker": Program((*ours, "worker"), ports.worker_health, of_worker),
+        "consumers": Program((*ours, "consumers"), ports.consumers_health, of_consumers),
+        "codec": Program((*ours, "codec-server", "--port", str(ports.codec)), ports.codec),
     }
-
-
-def _worker(stack: Stack) -> Program:
-    addresses = {
-        HEALTH: f"{LOOPBACK}:{stack.ports.worker_health}",
-        METRICS: f"{LOOPBACK}:{stack.ports.worker_metrics}",
-    }
-    return Program(("-m", "entrypoints.cli", "worker"), lambda: _polls(stack), addresses)
+    if settings.process == "choreographed":
+        del found["worker"]
+    if not settings.payload_keys:
+        del found["codec"]
+    return found
 
 
 def environment_of(settings: Settings) -> dict[str, str | None]:
@@ -244,8 +249,8 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
         started = Stack(home, settings, ports, client, metrics, running, parts)
         for name in programs(started):
             await started.start(name)
-        for name, program in programs(started).items():
-            await until_ready(started.parts[name], program.works)
+        for name in programs(started):
+            await started.until_ready(name)
             tell(name, f"pid {started.parts[name].pid}")
         yield started
 
@@ -283,20 +288,3 @@ def _stopwatch(say: Say) -> Callable[[str, str], None]:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     return lambda part, where: say(f"  {loop.time() - begun:4.1f} s  {part:12}{where}")
-
-
-async def _polls(stack: Stack) -> None:
-    """Ask whether a worker polls our task queue.
-
-    Raises:
-        ConnectionError: none does.
-    """
-    answer = await stack.client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=stack.client.namespace,
-            task_queue=TaskQueue(name=stack.settings.task_queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
-    )
-    if not answer.pollers:
-        raise ConnectionError("it asks for no work")

@@ -11,7 +11,7 @@ import pytest
 from pydantic import PostgresDsn, SecretStr
 
 from entrypoints.devstack import stack as system
-from entrypoints.devstack.children import child, claim
+from entrypoints.devstack.children import child, claim, free_port
 from entrypoints.devstack.interrupts import interruptible
 from entrypoints.devstack.stack import Ports, Program, Stack, environment_of, stack
 from entrypoints.errors import StackError
@@ -27,11 +27,7 @@ print(repr(settings), [each.get_secret_value() for each in settings.webhook_secr
 IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do read line < /dev/zero; done"
 
 
-async def _never() -> None:
-    raise ConnectionError("no answer")
-
-
-BROKEN = Program(("-c", "import sys; sys.exit('no such luck')"), works=_never)
+BROKEN = Program(("-c", "import sys; sys.exit('no such luck')"), port=free_port())
 
 
 def _play(monkeypatch: pytest.MonkeyPatch, programs: Mapping[str, Program]) -> None:
