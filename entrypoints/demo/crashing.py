@@ -7,48 +7,28 @@ Everything else is the real worker or, in the choreography, the real consumers.
 import asyncio
 import os
 import signal
-from dataclasses import replace
 from typing import Any, cast
 
 from entrypoints.consumers import consume
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal, worker
 from entrypoints.wiring import box_office
-from ticketing.ids import BookingId, ConcertId
-from ticketing.reservations.api import (
-    NothingToRelease,
-    Refusal,
-    Released,
-    ReservationService,
-    Reserved,
-)
-from ticketing.seats import Seat
-
-
-class KilledOnceSeatsAreHeld:
-    """A reservation service that kills its process as soon as seats are held."""
-
-    def __init__(self, service: ReservationService) -> None:
-        self._service = service
-
-    async def reserve(
-        self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
-    ) -> Refusal:
-        answer = await self._service.reserve(booking_id, attempt, concert_id, seats)
-        if isinstance(answer, Reserved):
-            os.kill(os.getpid(), signal.SIGKILL)
-            raise AssertionError("SIGKILL does not return")
-        return answer
-
-    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
-        return await self._service.release(booking_id, attempt)
+from ticketing.reservations.api import Refusal, Reserved
 
 
 async def main() -> None:
     settings = Settings()
-    async with box_office(settings) as opened:
-        reservations = cast(Any, KilledOnceSeatsAreHeld(opened.reservations))
-        parts = replace(opened, reservations=reservations)
+    async with box_office(settings) as parts:
+        reserve = parts.reservations.reserve
+
+        async def reserve_and_die(*request: Any) -> Refusal:
+            answer = await reserve(*request)
+            if isinstance(answer, Reserved):
+                os.kill(os.getpid(), signal.SIGKILL)
+                raise AssertionError("SIGKILL does not return")
+            return answer
+
+        cast(Any, parts.reservations).reserve = reserve_and_die
         if settings.process == "choreographed":
             await consume(settings, parts, None, asyncio.Event())
             return
