@@ -2,29 +2,27 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
-from entrypoints.demo.story import check
-from entrypoints.errors import NotAsTold
+from entrypoints.demo.story import PATIENCE, check, come_true, pay
+from entrypoints.processes import booking_process
+from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingStatus
-from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
+from ticketing.ids import BookingId, ClientId, ConcertId, booking_stream
 from ticketing.money import Money
-from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.process import PaymentOutcome
 from ticketing.reservations.api import Concert, PriceZone
 from ticketing.seats import Seat
-from workflows.client import OrchestratedBookingProcess, booking_handle
+from workflows.client import booking_handle
 
-PATIENCE = timedelta(seconds=90)  # a busy machine; then the drill fails
 AT_ONCE = 10  # requests under way; more only wait in line
-POLL_SECONDS = 0.3
 SLOW, QUICK = ConcertId("drillSlow"), ConcertId("drillQuick")
 HOLDS = {SLOW: timedelta(hours=1), QUICK: timedelta(seconds=20)}  # the latter: to expire meanwhile
 PRICE = Money(amount_minor=500, currency="EUR")
@@ -37,10 +35,10 @@ T = TypeVar("T")
 class Bookings:
     """All bookings of the drill."""
 
-    def __init__(self, client: Client, task_queue: str, parts: BoxOffice) -> None:
+    def __init__(self, client: Client, parts: BoxOffice, settings: Settings) -> None:
         self._client = client
         self._parts = parts
-        self._process = OrchestratedBookingProcess(client, task_queue, patience=PATIENCE)
+        self._process = booking_process(settings, parts, client)
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._seats_taken = Counter[ConcertId]()
         self.ends: dict[BookingId, BookingStatus] = {}
@@ -60,8 +58,11 @@ class Bookings:
                 )
             )
 
-    def requests(self, name: str, number: int, *, ends: BookingStatus) -> list[PlaceBooking]:
-        """Return requests for one seat each; note the end that they will come to."""
+    async def place(self, name: str, number: int, *, ends: BookingStatus) -> list[PlaceBooking]:
+        """Book one seat each, as many clients would; note the end that the bookings will come to.
+
+        All are confirmed.
+        """
         concert = QUICK if ends == "expired" else SLOW
         requests = [
             PlaceBooking(
@@ -73,13 +74,9 @@ class Bookings:
             for count in range(1, number + 1)
         ]
         self.ends.update({request.booking_id: ends for request in requests})
-        return requests
-
-    async def place(self, requests: Sequence[PlaceBooking]) -> None:
-        """Place bookings, as many clients would; all are confirmed."""
-        decisions = await self._all(self._process.place(request) for request in requests)
-        for decision in decisions:
+        for decision in await self._all(self._process.place(request) for request in requests):
             check(f"the status of {decision.booking_id}", decision.status, "confirmed")
+        return requests
 
     async def pay(self, requests: Sequence[PlaceBooking]) -> None:
         """Pay them; each payment is applied to its booking."""
@@ -104,27 +101,19 @@ class Bookings:
         """Return the build id of the version that each booking is on."""
         ids = {booking_stream(request.booking_id): request.booking_id for request in requests}
 
-        async def known() -> dict[BookingId, str] | None:
-            found = {
-                ids[process.id]: version.rpartition(":")[2]
-                async for process in self._client.list_workflows("WorkflowType = 'BookingWorkflow'")
-                if process.id in ids and (version := process.typed_search_attributes.get(VERSION))
-            }
-            return found if len(found) == len(ids) else None
+        found: dict[BookingId, str] = {}
 
-        return await until(known, "the versions of the bookings")
+        async def known() -> int:
+            async for process in self._client.list_workflows("WorkflowType = 'BookingWorkflow'"):
+                if process.id in ids and (version := process.typed_search_attributes.get(VERSION)):
+                    found[ids[process.id]] = version.rpartition(":")[2]
+            return len(found)
+
+        await come_true("how many bookings have a version", known, len(ids))
+        return found
 
     async def _pay(self, request: PlaceBooking) -> PaymentOutcome:
-        captured = await self._parts.provider.capture(
-            CaptureRequest(
-                payment_id=PaymentId(f"pay-{request.booking_id}"),
-                booking_id=request.booking_id,
-                payer=request.client_id,
-                amount=PRICE,
-            )
-        )
-        assert isinstance(captured, ProviderPayment), captured
-        return await self._process.pay(captured.received())
+        return await pay(self._process, self._parts, f"pay-{request.booking_id}", request, PRICE)
 
     async def _all(self, work: Iterable[Awaitable[T]]) -> list[T]:
         async def in_line(request: Awaitable[T]) -> T:
@@ -139,18 +128,3 @@ class Bookings:
         row, number = divmod(self._seats_taken[concert], SEATS_PER_ROW)
         self._seats_taken[concert] += 1
         return Seat(row=row + 1, number=number + 1)
-
-
-async def until(ask: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """Ask until there is an answer.
-
-    Raises:
-        NotAsTold: there is none within the drill's patience.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE.total_seconds()
-    while (answer := await ask()) is None:
-        if loop.time() > deadline:
-            raise NotAsTold(f"{what}: not within {PATIENCE}")
-        await asyncio.sleep(POLL_SECONDS)
-    return answer

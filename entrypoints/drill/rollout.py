@@ -7,24 +7,24 @@ looked up in Temporal and in Postgres, and checked.
 import asyncio
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from temporalio.client import WorkflowHistory
+from typing import Any
 
 from entrypoints.cli.deployment import Deployment
 from entrypoints.cli.replay import OURS, replay_all
 from entrypoints.demo.narrator import head, say, show
-from entrypoints.demo.story import check, verify
+from entrypoints.demo.story import LOOK_EVERY, PATIENCE, check, come_true, stage, verify
 from entrypoints.devstack.children import Child, Home
 from entrypoints.devstack.servers import temporal_binary
-from entrypoints.devstack.stack import Ports, Program, Stack, stack
-from entrypoints.drill.bookings import POLL_SECONDS, Bookings, until
+from entrypoints.devstack.stack import Program, Stack
+from entrypoints.drill.bookings import Bookings
 from entrypoints.drill.versions import VERSIONS
-from entrypoints.errors import first_cause
 from entrypoints.settings import LOOPBACK, Settings
-from entrypoints.wiring import box_office
+from entrypoints.temporal import WORKFLOWS
 from ticketing.booking.commands import PlaceBooking
 
+Old = dict[str, list[PlaceBooking]]  # by what their clients do
 NAME = "box-office"
 NONDETERMINISM = "ondeterminis"  # as the SDK and the server spell it
 FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
@@ -55,13 +55,12 @@ class Drill:
 
     async def route(self, command: str, *arguments: str) -> None:
         """Change which version gets new processes, as soon as the server knows the version."""
+        words = ("worker", "deployment", command, "--deployment-name", NAME, "--yes", *arguments)
 
-        async def changed() -> str | None:
-            return await self.temporal(
-                *("worker", "deployment", command, "--deployment-name", NAME, "--yes"), *arguments
-            )
+        async def changed() -> bool:
+            return await self.temporal(*words) is not None
 
-        await until(changed, f"{command} {' '.join(arguments)}")
+        await come_true(f"whether {command} was possible", changed, True)
 
     async def start(self, build_id: str) -> None:
         """Start a worker of a version."""
@@ -73,38 +72,13 @@ class Drill:
 
     async def stop_drained(self, build_id: str) -> None:
         """Wait until nothing is open on a version, and stop its worker."""
-
-        async def drained() -> bool | None:
-            return await self.deployment.status(build_id) == "drained" or None
-
-        await until(drained, f"version {build_id} drained")
+        await come_true(f"version {build_id}", lambda: self.deployment.status(build_id), "drained")
         check(f"the exit code of worker {build_id}", await self.workers[build_id].stop(), 0)
         say(f"-> [bold]nothing is open on {build_id} any more; its worker is stopped[/bold]")
-
-    async def open_is(self, build_id: str, number: int) -> None:
-        """Wait until as many processes are open on a version."""
-
-        async def as_many() -> bool | None:
-            return await self.deployment.open_processes(build_id) == number or None
-
-        await until(as_many, f"{number} open on {build_id}")
 
     async def show_status(self) -> None:
         """Show the versions as `temporal` does."""
         show(await self.temporal("worker", "deployment", "describe", "--name", NAME) or "")
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """Bookings that are placed in one step of the drill and come to their end in another."""
-
-    paying: list[PlaceBooking]
-    cancelling: list[PlaceBooking]
-    idle: list[PlaceBooking]
-
-    @property
-    def everyone(self) -> list[PlaceBooking]:
-        return [*self.paying, *self.cancelling, *self.idle]
 
 
 async def tell(home: Home, *, size: int) -> None:
@@ -114,55 +88,40 @@ async def tell(home: Home, *, size: int) -> None:
         NotAsTold: something else happened than the drill tells.
         InvariantsBroken: the verification has findings.
     """
-    begun = asyncio.get_running_loop().time()
-    try:
-        await _tell(home, size)
-    except ExceptionGroup as group:
-        raise first_cause(group) from group
-    show(f"Done in {asyncio.get_running_loop().time() - begun:.0f} seconds.")
-
-
-async def _tell(home: Home, size: int) -> None:
-    show("Starting a stack of its own:")
-    async with (
-        stack(home, Settings(process="orchestrated"), Ports(), show) as running,
-        box_office(running.settings) as parts,
-    ):
+    settings = Settings(process="orchestrated", client_patience_seconds=PATIENCE.total_seconds())
+    async with stage(home, settings) as (running, parts):
         show(f"The versions are to be seen in the Web UI: {running.ui_url}")
         await running.stop("worker")  # which is unversioned
-        queue = running.settings.task_queue
-        bookings = Bookings(running.client, queue, parts)
+        bookings = Bookings(running.client, parts, running.settings)
         await bookings.put_on_sale()
         drill = Drill(running, Deployment(running.client, NAME), bookings, size)
         old = await _version_1(drill)
-        new = await _ramp_2(drill, old)
+        new = await _ramp_2(drill)
         await _end_old(drill, old, new)
         await _version_3(drill, new)
         await _all_well(drill)
         await verify(parts)
-        show("\nStopping the stack ...")
 
 
-async def _version_1(drill: Drill) -> Crowd:
+async def _version_1(drill: Drill) -> Old:
     head(f"1. Version 1 is current, and {drill.size} bookings are in flight")
     await drill.start("1")
     await drill.route("set-current-version", "--build-id", "1")
     fifth = drill.size // 5
-    old = Crowd(
-        paying=drill.bookings.requests("paying", drill.size - 2 * fifth, ends="settled"),
-        cancelling=drill.bookings.requests("cancelling", fifth, ends="cancelled"),
-        idle=drill.bookings.requests("idle", fifth, ends="expired"),
-    )
-    await drill.bookings.place(old.everyone)  # those that expire are the last
-    await drill.open_is("1", drill.size)
+    old = {
+        "pay": await drill.bookings.place("paying", drill.size - 2 * fifth, ends="settled"),
+        "cancel": await drill.bookings.place("cancelling", fifth, ends="cancelled"),
+        "expire": await drill.bookings.place("idle", fifth, ends="expired"),
+    }
+    await come_true("open on 1", lambda: drill.deployment.open_processes("1"), drill.size)
     say(
         f"-> [bold]{drill.size} bookings are confirmed and wait for payment[/bold]: "
-        f"{len(old.paying)} will pay, {fifth} will cancel, {fifth} will do nothing and expire."
+        f"{len(old['pay'])} will pay, {fifth} will cancel, {fifth} will do nothing and expire."
     )
     return old
 
 
-async def _ramp_2(drill: Drill, old: Crowd) -> list[PlaceBooking]:
+async def _ramp_2(drill: Drill) -> list[PlaceBooking]:
     head("2. Version 2, which works in another way, is rolled out")
     await drill.start("2")
     say("It has one more step: it reads the booking from the log before it reserves.")
@@ -175,8 +134,7 @@ async def _ramp_2(drill: Drill, old: Crowd) -> list[PlaceBooking]:
         "pinned to version 1, they need not."
     )
     await drill.route("set-ramping-version", "--build-id", "2", "--percentage", "50")
-    ramped = drill.bookings.requests("ramped", drill.size // 5, ends="settled")
-    await drill.bookings.place(ramped)
+    ramped = await drill.bookings.place("ramped", drill.size // 5, ends="settled")
     share = Counter((await drill.bookings.versions(ramped)).values())
     check("the versions of new bookings", set(share), {"1", "2"})
     say(
@@ -184,25 +142,24 @@ async def _ramp_2(drill: Drill, old: Crowd) -> list[PlaceBooking]:
         f"{share['1']} on 1[/bold]"
     )
     await drill.route("set-current-version", "--build-id", "2")
-    late = drill.bookings.requests("late", drill.size // 10, ends="settled")
-    await drill.bookings.place(late)
-    check(
-        "the versions of new bookings", set((await drill.bookings.versions(late)).values()), {"2"}
-    )
+    late = await drill.bookings.place("late", drill.size // 10, ends="settled")
+    began_on = set((await drill.bookings.versions(late)).values())
+    check("the versions of new bookings", began_on, {"2"})
     say(f"-> [bold]2 is current: all of {len(late)} new bookings began there[/bold]")
     await drill.show_status()
     return [*ramped, *late]
 
 
-async def _end_old(drill: Drill, old: Crowd, new: list[PlaceBooking]) -> None:
+async def _end_old(drill: Drill, old: Old, new: list[PlaceBooking]) -> None:
     head("3. The old bookings end on version 1, which drains")
-    versions = await drill.bookings.versions([*old.everyone, *new])
+    everyone = [*old["pay"], *old["cancel"], *old["expire"]]
+    versions = await drill.bookings.versions([*everyone, *new])
     on_1 = [booking for booking in new if versions[booking.booking_id] == "1"]
     say("Payments begin on 2, and tell bookings on 1 by a signal ...")
-    await drill.bookings.cancel(old.cancelling)
-    await drill.bookings.pay([*old.paying, *on_1])
+    await drill.bookings.cancel(old["cancel"])
+    await drill.bookings.pay([*old["pay"], *on_1])
     await drill.stop_drained("1")
-    ended_on = set((await drill.bookings.versions(old.everyone)).values())
+    ended_on = set((await drill.bookings.versions(everyone)).values())
     check("the versions the old bookings ended on", ended_on, {"1"})
     await drill.show_status()
 
@@ -212,44 +169,40 @@ async def _version_3(drill: Drill, new: list[PlaceBooking]) -> None:
     await drill.start("3")
     await drill.route("set-ramping-version", "--build-id", "3", "--percentage", "20")
     say("3 gets 20 %. It fails as it begins a booking, and half way through a payment.")
-    bad = drill.bookings.requests("unlucky", drill.size // 5, ends="settled")
     versions = await drill.bookings.versions(new)
     on_2 = [booking for booking in new if versions[booking.booking_id] == "2"]
     async with asyncio.TaskGroup() as clients:
-        waiting = [
-            clients.create_task(drill.bookings.place(bad)),
-            clients.create_task(drill.bookings.pay(on_2)),
-        ]
-        await until(lambda: _both_kinds_fail(drill), "processes that fail on 3")
+        unlucky = drill.bookings.place("unlucky", drill.size // 5, ends="settled")
+        placing = clients.create_task(unlucky)
+        paying = clients.create_task(drill.bookings.pay(on_2))
+        both = {workflow.__name__ for workflow in WORKFLOWS}
+        await come_true("what fails on 3", lambda: _failing(drill), both)
         show(await drill.temporal("workflow", "list", "--query", FAILING, "--limit", "3") or "")
         await drill.route("set-ramping-version", "--delete")
         say("-> [bold]rolled back: 3 gets nothing new[/bold]")
         say("Bookings that failed at once are pinned to no version: they go to 2 by themselves.")
-        moved = await _move_back(drill, waiting)
+        moved = await _move_back(drill, [placing, paying])
     say(f"-> [bold]what 3 had begun is moved to 2[/bold] (payments: {moved})")
     say("-> [bold]every client that waited got its answer: nothing was lost[/bold]")
-    await drill.bookings.pay(bad)
+    await drill.bookings.pay(placing.result())
     await drill.stop_drained("3")
     await drill.show_status()
 
 
-async def _move_back(drill: Drill, waiting: list[asyncio.Task[None]]) -> int:
+async def _move_back(drill: Drill, waiting: Sequence[asyncio.Task[Any]]) -> int:
     """Move repeatedly: a payment may have begun on 3 in the last moment."""
     moved = set[str]()
     while not all(client.done() for client in waiting):
         again = await drill.deployment.move("3", "2", workflows=VERSIONS["2"])
         check("what cannot be moved", again.deviations, [])
         moved.update(again.moved)
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(LOOK_EVERY.total_seconds())
     return len(moved)
 
 
-async def _both_kinds_fail(drill: Drill) -> bool | None:
+async def _failing(drill: Drill) -> set[str]:
     failing = drill.running.client.list_workflows(FAILING)
-    return {process.workflow_type async for process in failing} >= {
-        "BookingWorkflow",
-        "PaymentWorkflow",
-    } or None
+    return {process.workflow_type async for process in failing}
 
 
 async def _all_well(drill: Drill) -> None:
@@ -260,9 +213,15 @@ async def _all_well(drill: Drill) -> None:
         f"-> [bold]{len(drill.bookings.ends)} bookings ended as they should[/bold]: "
         + ", ".join(f"{number} {end}" for end, number in sorted(ends.items()))
     )
-    failed = Counter[str]()
-    async for history in drill.running.client.list_workflows(OURS).map_histories():
-        failed.update(_failed_by(history))
+    histories = drill.running.client.list_workflows(OURS).map_histories()
+    failed = Counter(
+        [
+            event.workflow_task_failed_event_attributes.identity  # of the worker
+            async for history in histories
+            for event in history.events
+            if event.HasField("workflow_task_failed_event_attributes")
+        ]
+    )
     worker_3 = f"{drill.workers['3'].pid}@{socket.gethostname()}"
     check("who failed workflow tasks", set(failed), {worker_3})
     for build_id in ("1", "2"):
@@ -272,12 +231,3 @@ async def _all_well(drill: Drill) -> None:
         f"{failed.total()} workflow tasks failed, all of them on version 3; no worker of 1 or 2 "
         "knows of a non-determinism error."
     )
-
-
-def _failed_by(history: WorkflowHistory) -> list[str]:
-    """Return the identities of the workers that failed a workflow task."""
-    return [
-        event.workflow_task_failed_event_attributes.identity
-        for event in history.events
-        if event.HasField("workflow_task_failed_event_attributes")
-    ]

@@ -8,13 +8,11 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.bookings import BookingActivities
-from ticketing.booking.commands import PlaceBooking
-from ticketing.payment.commands import ReceivePayment
 from ticketing.process import PaymentOutcome
 from ticketing.reservations.api import Refusal, Reserved
 from workflows.activity_options import ENTITY_COMMAND
 from workflows.booking import BookingWorkflow
-from workflows.messages import BookingOutcome
+from workflows.messages import BookingOutcome, PaymentRequest, PlaceRequest
 from workflows.payment import PaymentWorkflow
 
 
@@ -22,12 +20,8 @@ from workflows.payment import PaymentWorkflow
 class LooksTwice(BookingWorkflow):
     """Reads the booking from the log before it reserves: no history of today's code replays."""
 
-    @workflow.init
-    def __init__(self, request: PlaceBooking) -> None:
-        super().__init__(request)
-
     @workflow.run
-    async def run(self, request: PlaceBooking) -> BookingOutcome:
+    async def run(self, request: PlaceRequest) -> BookingOutcome:
         return await super().run(request)
 
     async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
@@ -41,12 +35,8 @@ class LooksTwice(BookingWorkflow):
 class FailsAtOnce(BookingWorkflow):
     """Fails in its first workflow task, so it is pinned to no version."""
 
-    @workflow.init
-    def __init__(self, request: PlaceBooking) -> None:
-        super().__init__(request)
-
     @workflow.run
-    async def run(self, request: PlaceBooking) -> BookingOutcome:
+    async def run(self, request: PlaceRequest) -> BookingOutcome:
         raise RuntimeError("version 3 cannot begin a booking")
 
 
@@ -54,12 +44,8 @@ class FailsAtOnce(BookingWorkflow):
 class FailsHalfWay(PaymentWorkflow):
     """Fails in its second workflow task: by then it is pinned."""
 
-    @workflow.init
-    def __init__(self, payment: ReceivePayment) -> None:
-        super().__init__(payment)
-
     @workflow.run
-    async def run(self, payment: ReceivePayment) -> PaymentOutcome:
+    async def run(self, payment: PaymentRequest) -> PaymentOutcome:
         return await super().run(payment)
 
     async def _tell_booking_process(self) -> None:
