@@ -15,7 +15,6 @@ from sandbox.database import transaction
 from sandbox.messages import (
     Amount,
     CaptureRequest,
-    Effect,
     EffectKind,
     NoticeType,
     Payment,
@@ -130,7 +129,7 @@ def look_up(database: Connection, payment_id: str) -> Answer:
 
 def find(database: Connection, payment_id: str) -> Payment | None:
     row = database.execute(ONE, {"payment_id": payment_id}).fetchone()
-    return None if row is None else _payment(row)
+    return row and Payment.model_validate(_with_amount(row))
 
 
 def page(database: Connection, after: str | None) -> Answer:
@@ -138,13 +137,15 @@ def page(database: Connection, after: str | None) -> Answer:
     if after is not None and find(database, after) is None:
         return problem(HTTPStatus.NOT_FOUND, "unknown_payment")
     rows = database.execute(SOME, {"after": after, "page": PAGE})
-    return Answer(HTTPStatus.OK, PAYMENTS.dump_json([_payment(row) for row in rows]).decode())
+    return Answer(
+        HTTPStatus.OK,
+        PAYMENTS.dump_json([Payment.model_validate(_with_amount(row)) for row in rows]).decode(),
+    )
 
 
-def effects(database: Connection) -> list[Effect]:
-    """Return every effect in order."""
-    rows = (dict(row) for row in database.execute(EFFECTS))
-    return [Effect.model_validate(_with_amount(row)) for row in rows]
+def effects(database: Connection) -> list[dict[str, object]]:
+    """Return every movement of money in order."""
+    return [_with_amount(row) for row in database.execute(EFFECTS)]
 
 
 def _take(database: Connection, request: CaptureRequest, now: datetime) -> Answer:
@@ -196,10 +197,7 @@ def _digest(content: str) -> str:
     return sha256(content.encode()).hexdigest()
 
 
-def _payment(row: Row) -> Payment:
-    return Payment.model_validate(_with_amount(dict(row)))
-
-
-def _with_amount(columns: dict[str, object]) -> dict[str, object]:
+def _with_amount(row: Row) -> dict[str, object]:
+    columns = dict(row)
     amount = {name: columns.pop(name) for name in Amount.model_fields}
     return {**columns, "amount": amount}

@@ -5,8 +5,11 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -16,12 +19,22 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox import mail_store, server
-from sandbox.database import open_database
-from sandbox.mail_store import Message
+from sandbox import server
+from sandbox.database import open_database, transaction
 
 KEPT = "250 2.0.0 kept"
 NOT_NOW = "451 4.3.0 not now"
+
+# :recipient, :booking, :content
+ADD = """
+    INSERT INTO messages (recipient, booking, content) VALUES (:recipient, :booking, :content)
+"""
+# :to, :booking; NULL is any
+FIND = """
+    SELECT recipient, content FROM messages
+    WHERE (:to IS NULL OR recipient = :to) AND (:booking IS NULL OR booking = :booking)
+    ORDER BY position
+"""
 
 routes = APIRouter()
 
@@ -52,7 +65,7 @@ class PostOffice:
             self.faults.refuse -= 1
             return NOT_NOW
         assert isinstance(envelope.content, bytes)
-        mail_store.keep(self.database, envelope.rcpt_tos, envelope.content)
+        keep(self.database, envelope.rcpt_tos, envelope.content)
         return KEPT
 
 
@@ -67,8 +80,8 @@ InOffice = Annotated[PostOffice, Depends(_office)]
 @routes.get("/messages")
 async def messages(
     office: InOffice, to: str | None = None, booking: str | None = None
-) -> list[Message]:
-    return mail_store.find(office.database, to=to, booking=booking)
+) -> list[dict[str, object]]:
+    return find(office.database, to=to, booking=booking)
 
 
 @routes.get("/faults")
@@ -98,6 +111,35 @@ def mail_server(directory: Path, host: str, smtp_port: int) -> FastAPI:
     app = FastAPI(title="Sandbox mail server", lifespan=open_office)
     app.include_router(routes)
     return app
+
+
+def keep(database: Connection, recipients: Sequence[str], content: bytes) -> None:
+    """Store a copy for each recipient; it is on disk when this returns."""
+    booking = _parsed(content)["X-Box-Office-Booking"]
+    copies = [{"recipient": to, "booking": booking, "content": content} for to in recipients]
+    with transaction(database):
+        database.executemany(ADD, copies)
+
+
+def find(database: Connection, *, to: str | None, booking: str | None) -> list[dict[str, object]]:
+    """Return messages, the newest last, with the last value of a repeated header."""
+    rows = database.execute(FIND, {"to": to, "booking": booking})
+    return [_message(recipient, _parsed(content)) for recipient, content in rows]
+
+
+def _message(recipient: str, parsed: EmailMessage) -> dict[str, object]:
+    body = parsed.get_body(("plain",))
+    return {
+        "to": recipient,
+        "subject": parsed["Subject"] or "",
+        "date": parsed["Date"] or "",
+        "text": body.get_content().replace("\r\n", "\n") if body else "",
+        "headers": {name: str(value) for name, value in parsed.items()},
+    }
+
+
+def _parsed(content: bytes) -> EmailMessage:
+    return message_from_bytes(content, policy=default)
 
 
 def main() -> None:

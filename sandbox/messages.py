@@ -42,17 +42,6 @@ class Refund(Message):
     refunded_at: AwareDatetime
 
 
-class Effect(Message):
-    """One movement of money."""
-
-    position: int
-    kind: EffectKind
-    payment_id: Id
-    ref: str
-    amount: Amount
-    at: AwareDatetime
-
-
 class Notice(Message):
     """The body of a notice: the payment as it was right after the effect."""
 
@@ -60,16 +49,3 @@ class Notice(Message):
     type: NoticeType
     created_at: AwareDatetime
     payment: Payment
-
-
-class NoticeState(Message):
-    """The state of a notice's delivery."""
-
-    notice_id: str
-    type: NoticeType
-    payment_id: Id
-    created_at: AwareDatetime
-    fault: str | None
-    attempts: int
-    deliveries: int
-    state: Literal["waiting", "delivered", "lost"]

@@ -7,6 +7,7 @@ later ones of its payment. Its fault is drawn when it is written, so faults surv
 import asyncio
 import hmac
 import time
+from contextlib import suppress
 from datetime import datetime
 from secrets import token_hex
 from sqlite3 import Connection
@@ -14,7 +15,7 @@ from sqlite3 import Connection
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from sandbox import faults
-from sandbox.messages import Notice, NoticeState, NoticeType, Payment
+from sandbox.messages import Notice, NoticeType, Payment
 
 COPIES = {"duplicate": 2, "lost": 0}
 DELIVERY = ClientTimeout(total=5.0)  # after this time the receiver counts as down
@@ -81,8 +82,9 @@ def write(database: Connection, kind: NoticeType, payment: Payment, now: datetim
     database.execute(WRITE, columns)
 
 
-def states(database: Connection) -> list[NoticeState]:
-    return [NoticeState.model_validate(dict(row)) for row in database.execute(STATES)]
+def states(database: Connection) -> list[dict[str, object]]:
+    """Return how the delivery of each notice stands: waiting, delivered or lost."""
+    return [dict(row) for row in database.execute(STATES)]
 
 
 async def deliver(database: Connection, url: str, secret: str, written: asyncio.Event) -> None:
@@ -115,11 +117,9 @@ def pause_seconds(attempts: int, status: int | None) -> float:
 async def _wait(database: Connection, written: asyncio.Event) -> None:
     now = time.time()
     (due_at,) = database.execute(NEXT_DUE_AT, {"now": now}).fetchone()
-    try:
+    with suppress(TimeoutError):  # then one is due
         async with asyncio.timeout(None if due_at is None else due_at - now):
             await written.wait()
-    except TimeoutError:
-        pass  # now one is due
 
 
 async def _post(session: ClientSession, url: str, secret: str, body: bytes) -> int | None:

@@ -18,7 +18,7 @@ from sandbox import faults, ledger, notices, server
 from sandbox.database import open_database, transaction
 from sandbox.faults import Fault
 from sandbox.ledger import Answer
-from sandbox.messages import CaptureRequest, Effect, NoticeState
+from sandbox.messages import CaptureRequest
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 routes = APIRouter()
@@ -89,12 +89,12 @@ async def payments(request: Request, office: InOffice, after: str | None = None)
 
 
 @routes.get("/v1/effects")
-async def effects(office: InOffice) -> list[Effect]:
+async def effects(office: InOffice) -> list[dict[str, object]]:
     return ledger.effects(office.database)
 
 
 @routes.get("/v1/notices")
-async def states_of_notices(office: InOffice) -> list[NoticeState]:
+async def states_of_notices(office: InOffice) -> list[dict[str, object]]:
     return notices.states(office.database)
 
 
