@@ -14,7 +14,7 @@ from entrypoints.errors import exit_code
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal
 from ticketing.booking.commands import PlaceBooking
-from ticketing.ids import PaymentId
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.payment_provider.api import CaptureRefused, CaptureRequest
 from ticketing.payment_provider.sandbox import SandboxProvider
 from ticketing.process import new_id
@@ -23,9 +23,9 @@ from workflows.client import OrchestratedBookingProcess
 
 async def main(args: argparse.Namespace) -> None:
     request = PlaceBooking(
-        booking_id=inputs.booking_id(args.id, "--id"),
-        client_id=inputs.client_id(args.client),
-        concert_id=inputs.concert_id(args.concert),
+        booking_id=inputs.identity(BookingId, args.id, "--id"),
+        client_id=inputs.identity(ClientId, args.client, "--client"),
+        concert_id=inputs.identity(ConcertId, args.concert, "--concert"),
         seats=inputs.seats(args.seat),
     )
     settings = Settings()

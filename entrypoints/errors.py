@@ -56,13 +56,6 @@ class BadSetting(Failure):
         super().__init__(BAD_INPUT, "BadInput", f"{variable}: {message}", field=variable)
 
 
-class BadAddress(Failure):
-    """Nobody can listen at an address."""
-
-    def __init__(self, address: str, why: str | None) -> None:
-        super().__init__(BAD_INPUT, "BadAddress", f"nobody can listen at {address}: {why}")
-
-
 class StackError(Failure):
     """A part of the stack on this machine cannot start, or it ended by itself."""
 
@@ -82,10 +75,6 @@ class InvariantsBroken(Failure):
 
     def __init__(self, findings: Sequence[str]) -> None:
         super().__init__(FINDINGS, "Findings", "\n".join(findings), findings=list(findings))
-
-
-class TemporalUnreachable(TransientError):
-    """Nobody answers at Temporal's address."""
 
 
 def exit_code(program: Callable[[], object], *, as_json: bool, debug: bool = False) -> int:
@@ -109,14 +98,10 @@ def exit_code(program: Callable[[], object], *, as_json: bool, debug: bool = Fal
     return OK
 
 
-def is_defect(error: Exception) -> bool:
-    """Return whether nobody who runs us can mend the cause."""
-    return failure(error).code == DEFECT
-
-
 def failure(error: Exception) -> Failure:
     """Return what a person is told of an error. No password or secret is in it."""
-    error = first_cause(error)
+    if isinstance(error, ExceptionGroup):
+        return failure(error.exceptions[0])  # what ended a task group first
     match error:
         case Failure():
             return error
@@ -127,8 +112,6 @@ def failure(error: Exception) -> Failure:
         case NoAnswerError():
             message = f"{error}. It goes on by itself when a worker runs. {NOTHING_LOST}"
             return Failure(UNREACHABLE, "NoAnswer", message)
-        case TemporalUnreachable():
-            return _unreachable("Temporal", str(error), "no answer")
         case RPCError():
             return _refused_by_temporal(error)
         case TransientError():
@@ -137,17 +120,13 @@ def failure(error: Exception) -> Failure:
             message = f"{_postgres()} does not have our schemas: run `box-office migrate`"
             return Failure(UNREACHABLE, "NotMigrated", message)
         case _ if isinstance(error, POSTGRES_GONE):
-            return _unreachable("Postgres", _postgres(), type(error).__name__)
+            return unreachable("Postgres", _postgres(), type(error).__name__)
         case _:
             return _defect(error)
 
 
-def first_cause(error: Exception) -> Exception:
-    """Return what ended a task group first, if a task group ended."""
-    return first_cause(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
-
-
-def _unreachable(server: str, address: str, why: str) -> Failure:
+def unreachable(server: str, address: str, why: str) -> Failure:
+    """Return what a person is told of a server that does not answer."""
     return Failure(
         UNREACHABLE,
         "Unreachable",
@@ -160,7 +139,7 @@ def _unreachable(server: str, address: str, why: str) -> Failure:
 
 def _refused_by_temporal(error: RPCError) -> Failure:
     if error.status in GONE:
-        return _unreachable("Temporal", temporal_address(), error.status.name)
+        return unreachable("Temporal", temporal_address(), error.status.name)
     if any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details):
         return BadSetting(f"{TEMPORAL_PREFIX}NAMESPACE", str(error))
     return _defect(error)

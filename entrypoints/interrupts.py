@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import structlog
 
-from entrypoints.errors import is_defect
+from entrypoints.errors import DEFECT, failure
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNALLED = 128  # plus its number: the exit code that a shell gives a process that a signal ended
@@ -46,7 +46,7 @@ async def draining() -> AsyncIterator[asyncio.Event]:
     try:
         yield drain
     except Exception as error:
-        if is_defect(error):
+        if failure(error).code == DEFECT:
             _log.exception("ended by a defect")
         raise
     finally:

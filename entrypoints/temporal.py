@@ -16,7 +16,7 @@ from activities.payments import PaymentActivities
 from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
-from entrypoints.errors import TemporalUnreachable
+from entrypoints.errors import unreachable
 from entrypoints.interrupts import SHUTDOWN, draining
 from entrypoints.observability.health import Readiness, health, routes
 from entrypoints.observability.telemetry import (
@@ -38,7 +38,7 @@ async def connect_temporal(settings: Settings) -> Client:
     """Connect to the server that `TEMPORAL_*` names.
 
     Raises:
-        TemporalUnreachable: nobody answers there.
+        Failure: nobody answers there.
     """
     connect = ClientConfig.load_client_connect_config()
     connect["target_host"] = temporal_address()
@@ -52,7 +52,7 @@ async def connect_temporal(settings: Settings) -> Client:
                 interceptors=temporal_interceptors(),
             )
     except (RuntimeError, RPCError, TimeoutError) as error:
-        raise TemporalUnreachable(temporal_address()) from error
+        raise unreachable("Temporal", temporal_address(), "no answer") from error
 
 
 async def run_worker(workflows: Sequence[type] = WORKFLOWS) -> None:
@@ -99,28 +99,16 @@ def worker(
 
 
 def _activities(settings: Settings, parts: BoxOffice) -> list[Callable[..., object]]:
-    bookings = BookingActivities(parts.bookings)
-    payments = PaymentActivities(parts.payments)
-    reservations = ReservationActivities(parts.reservations)
-    return [
-        TermsActivities(terms(settings)).process_terms,
-        bookings.place_booking,
-        bookings.confirm_booking,
-        bookings.deny_booking,
-        bookings.cancel_booking,
-        bookings.expire_booking,
-        bookings.pay_booking,
-        bookings.reinstate_booking,
-        bookings.read_booking,
-        payments.receive_payment,
-        payments.apply_payment,
-        payments.request_refund,
-        payments.record_refund,
-        ProviderActivities(parts.provider).refund_payment,
-        reservations.reserve_seats,
-        reservations.release_seats,
-        NotificationActivities(parts.notifier).notify_client,
-    ]
+    """Return every public method of these: each is an activity."""
+    owners = (
+        TermsActivities(terms(settings)),
+        BookingActivities(parts.bookings),
+        PaymentActivities(parts.payments),
+        ReservationActivities(parts.reservations),
+        ProviderActivities(parts.provider),
+        NotificationActivities(parts.notifier),
+    )
+    return [getattr(owner, name) for owner in owners for name in dir(owner) if name[0] != "_"]
 
 
 def _pinned(version: WorkerVersion | None) -> WorkerDeploymentConfig | None:

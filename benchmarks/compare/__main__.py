@@ -37,8 +37,7 @@ from benchmarks.compare.scenarios import (
 from benchmarks.compare.sides import TWINS, Break, Side, side, temporary_home
 from benchmarks.compare.verdicts import FAST_POLL, violations
 from benchmarks.environment import environment
-from entrypoints.devstack.children import Home
-from entrypoints.devstack.interrupts import interruptible
+from entrypoints.devstack.children import Home, interruptible
 
 RESULT = ROOT / "benchmarks" / "results" / "compare.json"
 QUICK_RESULT = ROOT / ".data" / "compare" / RESULT.name

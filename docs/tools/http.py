@@ -63,7 +63,7 @@ The worker's second endpoint, `BOX_OFFICE_METRICS_ADDRESS`, shows the metrics of
 
 def http_page() -> str:
     """Return docs/reference/http.md."""
-    webhooks = webhook_routes(cast(Any, None), (), cast(Any, None))
+    webhooks = webhook_routes(cast(Any, None), ())
     health = health_routes(Readiness(asyncio.Event(), {}), Metrics(OUTCOMES))
     codec = codec_server.app(Settings(payload_keys=(KEY,), codec_origins=("http://localhost",)))
     outcomes = table(
@@ -80,7 +80,8 @@ def http_page() -> str:
 def metrics_page() -> str:
     """Return docs/reference/metrics.md."""
     metrics = Metrics(OUTCOMES)
-    metrics.show_dependencies({"postgres": True, "temporal": True})
+    for dependency in ("postgres", "temporal"):
+        metrics.dependencies.labels(dependency)
     measured = [
         (code(PREFIX + metric.name), "gauge", metric.help, _listed(metric.labels))
         for metric in METRICS

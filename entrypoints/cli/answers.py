@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
-from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from entrypoints.errors import BAD_INPUT, NOT_FOUND, REFUSED, Failure
 
@@ -15,23 +15,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Arguments = ParamSpec("Arguments")
 
 
-class CommandFailed(Failure):
-    """A command of `box-office` cannot do what it was asked for."""
-
-
 def refused(type: str, message: str, **data: Any) -> NoReturn:
     """End the command, which a rule of the business or a state refuses: exit code 3."""
-    raise CommandFailed(REFUSED, type, message, **data)
+    raise Failure(REFUSED, type, message, **data)
 
 
 def not_found(what: str, identity: str) -> NoReturn:
     """End the command, because something that it names does not exist: exit code 4."""
-    raise CommandFailed(NOT_FOUND, "NotFound", f"there is no {what} {identity}", id=identity)
+    raise Failure(NOT_FOUND, "NotFound", f"there is no {what} {identity}", id=identity)
 
 
 def bad_input(field: str, message: str) -> NoReturn:
     """End the command, because a field is wrong: exit code 2."""
-    raise CommandFailed(BAD_INPUT, "BadInput", f"{field}: {message}", field=field)
+    raise Failure(BAD_INPUT, "BadInput", f"{field}: {message}", field=field)
 
 
 def show(answer: Any, text: str, *, as_json: bool) -> None:
@@ -41,13 +37,7 @@ def show(answer: Any, text: str, *, as_json: bool) -> None:
 
 def plain(value: Any) -> Any:
     """Turn models into JSON values; absent fields are left out."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_none=True)
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+    return to_jsonable_python(value, exclude_none=True)
 
 
 def counted(number: int, what: str) -> str:
@@ -55,13 +45,19 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def asynchronous(
-    command: Callable[Arguments, Coroutine[Any, Any, None]],
-) -> Callable[Arguments, None]:
-    """Turn a coroutine into a command that runs it in an event loop of its own."""
+def command(
+    app: typer.Typer, name: str | None = None
+) -> Callable[[Callable[Arguments, Coroutine[Any, Any, None]]], Callable[Arguments, None]]:
+    """Make a coroutine a command of the app, which runs in an event loop of its own."""
 
-    @wraps(command)
-    def run_in_a_loop(*args: Arguments.args, **options: Arguments.kwargs) -> None:
-        asyncio.run(command(*args, **options))
+    def register(
+        coroutine: Callable[Arguments, Coroutine[Any, Any, None]],
+    ) -> Callable[Arguments, None]:
+        @app.command(name)
+        @wraps(coroutine)
+        def run_in_a_loop(*args: Arguments.args, **options: Arguments.kwargs) -> None:
+            asyncio.run(coroutine(*args, **options))
 
-    return run_in_a_loop
+        return run_in_a_loop
+
+    return register

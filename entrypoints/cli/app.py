@@ -14,17 +14,8 @@ from typer._click.exceptions import (  # typer exports no base of its usage erro
     UsageError,
 )
 
-from entrypoints.cli import (
-    bookings,
-    concerts,
-    deployment,
-    lost_bookings,
-    mail,
-    operations,
-    replay,
-)
-from entrypoints.cli.answers import CommandFailed
-from entrypoints.errors import BAD_INPUT, exit_code
+from entrypoints.cli import bookings, concerts, deployment, lost_bookings, mail, operations, replay
+from entrypoints.errors import BAD_INPUT, Failure, exit_code
 from entrypoints.observability.telemetry import configure_logging, traced_command
 
 TRACED = ("place", "pay", "cancel")  # what clients ask of the process
@@ -55,7 +46,7 @@ def invoke(arguments: Sequence[str]) -> int:
         name = words[0] if words else ""
         if name in LOCAL and not find_spec("entrypoints.devstack"):
             message = f"`{name}` is for development, and not part of this installation."
-            raise CommandFailed(BAD_INPUT, "NotInstalled", message)
+            raise Failure(BAD_INPUT, "NotInstalled", message)
         try:
             with traced_command(name) if name in TRACED else nullcontext():
                 code = command.main(words, prog_name="box-office", standalone_mode=False)
@@ -70,13 +61,11 @@ def invoke(arguments: Sequence[str]) -> int:
     return exit_code(run, as_json="--json" in words, debug=len(words) < len(arguments))
 
 
-def _usage(error: UsageError) -> CommandFailed:
+def _usage(error: UsageError) -> Failure:
     message = error.format_message().rstrip(".")
     end = "" if message.endswith("?") else "."
     where = error.ctx.command_path if error.ctx else "box-office"
-    return CommandFailed(
-        BAD_INPUT, "BadInput", f"{message}{end} See `{where} --help`.", command=where
-    )
+    return Failure(BAD_INPUT, "BadInput", f"{message}{end} See `{where} --help`.", command=where)
 
 
 def main() -> None:

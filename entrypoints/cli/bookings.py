@@ -10,7 +10,7 @@ import typer
 from pydantic import TypeAdapter
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import Json, asynchronous
+from entrypoints.cli.answers import Json, command
 from entrypoints.cli.reads import views_caught_up
 from entrypoints.processes import booking_process, temporal_of
 from entrypoints.settings import Settings
@@ -19,7 +19,7 @@ from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
 from ticketing.errors import TransientError
-from ticketing.ids import BookingId, booking_stream
+from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
 from ticketing.money import Money
 from ticketing.payment_provider.api import (
     CaptureRefused,
@@ -38,8 +38,7 @@ BookingArgument = Annotated[str, typer.Argument(metavar="BOOKING")]
 app = typer.Typer()
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def place(
     concert: Annotated[str, typer.Option(help="Id of the concert.")],
     client: Annotated[str, typer.Option(help="Id of the client who books.")],
@@ -51,9 +50,9 @@ async def place(
 ) -> None:
     """Place a booking and wait for the decision."""
     request = PlaceBooking(
-        booking_id=inputs.booking_id(id or new_id(), "--id"),
-        client_id=inputs.client_id(client),
-        concert_id=inputs.concert_id(concert),
+        booking_id=inputs.identity(BookingId, id or new_id(), "--id"),
+        client_id=inputs.identity(ClientId, client, "--client"),
+        concert_id=inputs.identity(ConcertId, concert, "--concert"),
         seats=inputs.seats(seat),
     )
     settings = Settings()
@@ -75,8 +74,7 @@ async def place(
     answers.show(decision, _decided(decision), as_json=as_json)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def pay(
     booking_id: BookingArgument,
     payment_id: Annotated[
@@ -90,8 +88,8 @@ async def pay(
     as_json: Json = False,
 ) -> None:
     """Pay for a booking and wait for the outcome."""
-    booking_id = inputs.booking_id(booking_id)
-    payment_id = inputs.payment_id(payment_id or new_id())
+    booking_id = inputs.identity(BookingId, booking_id)
+    payment_id = inputs.identity(PaymentId, payment_id or new_id(), "--payment-id")
     amount_minor = inputs.amount_minor(amount)
     settings = Settings()
     async with box_office(settings) as parts:
@@ -117,8 +115,7 @@ async def pay(
     answers.show(outcome, _paid(outcome, request), as_json=as_json)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def cancel(
     booking_id: BookingArgument,
     reason: Annotated[str, typer.Option(help="1 to 200 characters.")],
@@ -127,7 +124,7 @@ async def cancel(
     """Cancel a booking and wait for its end."""
     if not 1 <= len(reason) <= 200:
         answers.bad_input("--reason", f"has {len(reason)} characters; 1 to 200 are allowed")
-    booking_id = inputs.booking_id(booking_id)
+    booking_id = inputs.identity(BookingId, booking_id)
     settings = Settings()
     async with box_office(settings) as parts:
         process = booking_process(settings, parts, await temporal_of(settings))
@@ -143,11 +140,10 @@ async def cancel(
     answers.show(answer, f"{booking_id} is cancelled: {answer.reason}", as_json=as_json)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
     """Show a booking and its payments as they are now."""
-    booking_id = inputs.booking_id(booking_id)
+    booking_id = inputs.identity(BookingId, booking_id)
     async with box_office(Settings()) as parts:
         booking = await _booking(parts, booking_id)
         if booking is None:
@@ -170,11 +166,10 @@ async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
     answers.show({"booking_id": booking_id, **fields, "payments": payments}, text, as_json=as_json)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def history(booking_id: BookingArgument, as_json: Json = False) -> None:
     """List every event of a booking."""
-    stream = StreamId(booking_stream(inputs.booking_id(booking_id)))
+    stream = StreamId(booking_stream(inputs.identity(BookingId, booking_id)))
     async with box_office(Settings()) as parts:
         events = await parts.store.read_stream(stream)
     if not events:
@@ -195,8 +190,7 @@ async def history(booking_id: BookingArgument, as_json: Json = False) -> None:
     answers.show(rows, "\n".join(lines), as_json=as_json)
 
 
-@app.command("list")
-@asynchronous
+@command(app, "list")
 async def list_bookings(
     client: Annotated[str | None, typer.Option(help="Bookings of this client.")] = None,
     concert: Annotated[str | None, typer.Option(help="Bookings of this concert.")] = None,
@@ -210,18 +204,21 @@ async def list_bookings(
     if client is not None and status is not None:
         answers.bad_input("--status", "goes with --concert")
     wanted = inputs.status(status)
-    after = inputs.booking_id(before, "--before") if before else None
+    after = inputs.identity(BookingId, before, "--before") if before else None
     async with box_office(Settings()) as parts:
         await views_caught_up(parts)
         if after is not None and await parts.views.booking(after) is None:
             answers.not_found("booking", after)
         if client is not None:
             found = await parts.views.by_client(
-                inputs.client_id(client), limit=PAGE + 1, before=after
+                inputs.identity(ClientId, client, "--client"), limit=PAGE + 1, before=after
             )
         else:
             found = await parts.views.by_concert(
-                inputs.concert_id(concert or ""), wanted, limit=PAGE + 1, before=after
+                inputs.identity(ConcertId, concert or "", "--concert"),
+                wanted,
+                limit=PAGE + 1,
+                before=after,
             )
         page = found[:PAGE]
         payments = await parts.payment_views.of_bookings([booking.booking_id for booking in page])

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import Json, asynchronous
+from entrypoints.cli.answers import Json, command
 from entrypoints.cli.reads import views_caught_up
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
+from ticketing.ids import ConcertId
 from ticketing.views.api import SeatState
 
 MARKS: dict[SeatState, str] = {"free": ".", "held": "h", "sold": "S"}
@@ -19,8 +20,7 @@ concert_app = typer.Typer(no_args_is_help=True, help="Put concerts on sale, or l
 app.add_typer(concert_app, name="concert")
 
 
-@concert_app.command("add")
-@asynchronous
+@command(concert_app, "add")
 async def concert_add(
     file: Annotated[Path, typer.Argument(help="As entrypoints/devstack/concerts.json.")],
     as_json: Json = False,
@@ -34,8 +34,7 @@ async def concert_add(
     answers.show({"added": ids}, f"on sale: {', '.join(ids)}", as_json=as_json)
 
 
-@concert_app.command("list")
-@asynchronous
+@command(concert_app, "list")
 async def concert_list(as_json: Json = False) -> None:
     """List all concerts, the first to start first."""
     async with box_office(Settings()) as parts:
@@ -48,13 +47,12 @@ async def concert_list(as_json: Json = False) -> None:
     answers.show(concerts, "\n".join(lines) or "no concerts", as_json=as_json)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def seats(
     concert_id: Annotated[str, typer.Argument(metavar="CONCERT")], as_json: Json = False
 ) -> None:
     """Show the seat map of a concert: free, held or sold."""
-    wanted = inputs.concert_id(concert_id, "CONCERT")
+    wanted = inputs.identity(ConcertId, concert_id, "CONCERT")
     async with box_office(Settings()) as parts:
         await views_caught_up(parts)
         entries = await parts.views.seat_map(wanted)

@@ -21,7 +21,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from entrypoints.cli.answers import Json, asynchronous, bad_input, not_found, refused, show
+from entrypoints.cli.answers import Json, bad_input, command, not_found, refused, show
 from entrypoints.cli.replay import Deviation, fail_on, replay_all
 from entrypoints.settings import Settings, WorkerVersion
 from entrypoints.temporal import WORKFLOWS, connect_temporal
@@ -51,8 +51,7 @@ class Moved(Value):
     deviations: list[Deviation]
 
 
-@deployment.command()
-@asynchronous
+@command(deployment)
 async def drain(
     build: Annotated[str, typer.Argument(metavar="BUILD", help="Build id of the version.")],
     name: Name = None,
@@ -76,8 +75,7 @@ async def drain(
     show(answer, text, as_json=as_json)
 
 
-@deployment.command()
-@asynchronous
+@command(deployment)
 async def move(
     source: Annotated[str, typer.Argument(metavar="FROM", help="Build id they are pinned to.")],
     to: Annotated[str, typer.Argument(metavar="TO", help="Build id of the code installed here.")],
@@ -106,7 +104,7 @@ class Deployment:
         """Return created, inactive, current, ramping, draining or drained.
 
         Raises:
-            CommandFailed: there is no such deployment, or no such version of it.
+            Failure: there is no such deployment, or no such version of it.
         """
         request = DescribeWorkerDeploymentRequest(
             namespace=self.client.namespace, deployment_name=self.name
@@ -139,7 +137,7 @@ class Deployment:
             workflows: its code. A process that would deviate on it stays.
 
         Raises:
-            CommandFailed: there is no such version.
+            Failure: there is no such version.
         """
         await self.status(source)
         await self.status(to)

@@ -1,41 +1,34 @@
 """What people type, checked: each mistake names its field and what is allowed."""
 
 import re
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, TypeVar, get_args
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
 from entrypoints.cli import answers
 from ticketing.booking.events import BookingStatus
-from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
+from ticketing.ids import BookingId
 from ticketing.money import AMOUNT_MINOR_MAX
 from ticketing.reservations.api import Concert
 from ticketing.seats import Seat
 
-STATUSES = get_args(BookingStatus)
+Identity = TypeVar("Identity")
+ID = TypeAdapter[str](BookingId)  # every id has this form
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"(?P<number>[1-9]\d{0,3})(?P<unit>[smhd])")
 
 Since = Annotated[str, typer.Option(metavar="DURATION", help="As 90s, 30m, 12h or 7d.")]
 
 
-def booking_id(text: str, field: str = "BOOKING") -> BookingId:
-    return BookingId(_id(text, field))
-
-
-def payment_id(text: str) -> PaymentId:
-    return PaymentId(_id(text, "--payment-id"))
-
-
-def client_id(text: str, field: str = "--client") -> ClientId:
-    return ClientId(_id(text, field))
-
-
-def concert_id(text: str, field: str = "--concert") -> ConcertId:
-    return ConcertId(_id(text, field))
+def identity(of: Callable[[str], Identity], text: str, field: str = "BOOKING") -> Identity:
+    try:
+        return of(ID.validate_python(text))
+    except ValidationError:
+        answers.bad_input(field, f"{text!r} is no id: 1 to 64 of A-Z a-z 0-9 _ -")
 
 
 def seats(texts: list[str]) -> tuple[Seat, ...]:
@@ -49,7 +42,7 @@ def status(text: str | None) -> BookingStatus | None:
     try:
         checked: BookingStatus | None = TypeAdapter(BookingStatus | None).validate_python(text)
     except ValidationError:
-        answers.bad_input("--status", f"{text!r} is none of {', '.join(STATUSES)}")
+        answers.bad_input("--status", f"{text!r} is none of {', '.join(get_args(BookingStatus))}")
     return checked
 
 
@@ -63,13 +56,15 @@ def amount_minor(text: str | None) -> int | None:
     return int(text)
 
 
-def duration(text: str, field: str) -> timedelta:
-    match = DURATION.fullmatch(text)
+def begin(since: str) -> str:
+    """Return the instant from which a query of Temporal looks."""
+    match = DURATION.fullmatch(since)
     if not match:
-        answers.bad_input(
-            field, f"{text!r} is no duration: 1 to 9999 and s, m, h or d, as 90s, 30m, 12h, 7d"
-        )
-    return timedelta(**{UNITS[match["unit"]]: int(match["number"])})
+        allowed = "1 to 9999 and s, m, h or d, as 90s, 30m, 12h, 7d"
+        answers.bad_input("--since", f"{since!r} is no duration: {allowed}")
+    return (
+        datetime.now(UTC) - timedelta(**{UNITS[match["unit"]]: int(match["number"])})
+    ).isoformat()
 
 
 def concerts(file: Path) -> tuple[Concert, ...]:
@@ -81,11 +76,3 @@ def concerts(file: Path) -> tuple[Concert, ...]:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         answers.bad_input("FILE", f"{file}: {place + ': ' if place else ''}{first['msg']}")
-
-
-def _id(text: str, field: str) -> str:
-    try:
-        checked: str = TypeAdapter[Any](BookingId).validate_python(text)
-    except ValidationError:
-        answers.bad_input(field, f"{text!r} is no id: 1 to 64 of A-Z a-z 0-9 _ -")
-    return checked

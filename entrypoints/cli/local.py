@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from entrypoints.cli.answers import asynchronous
+from entrypoints.cli.answers import command
 from entrypoints.demo.chapters import tell
-from entrypoints.devstack.children import Home, claim
-from entrypoints.devstack.examples import put_examples_on_sale
-from entrypoints.devstack.interrupts import interruptible
+from entrypoints.devstack.children import Home, claim, interruptible
+from entrypoints.devstack.examples import put_on_sale
 from entrypoints.devstack.stack import Ports, stack
 from entrypoints.drill import rollout as drill
 from entrypoints.errors import INTERRUPTED
@@ -34,19 +33,14 @@ PORTS = Ports(
     codec=8081,
 )
 
-COMMANDS = (
-    "place --concert concertA --client ann --seat 3-14 --id ann-1",
-    "pay ann-1",
-    "--help",
-)
+COMMANDS = ("place --concert concertA --client ann --seat 3-14 --id ann-1", "pay ann-1", "--help")
 
 Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed.")]
 
 app = typer.Typer()
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
     process: Process = None,
@@ -58,8 +52,7 @@ async def demo(
         sys.exit(INTERRUPTED)
 
 
-@app.command("deploy-drill")
-@asynchronous
+@command(app, "deploy-drill")
 async def deploy_drill(
     bookings: Annotated[int, typer.Option(min=20, max=500, help="In flight on version 1.")] = 100,
 ) -> None:
@@ -71,8 +64,7 @@ async def deploy_drill(
         sys.exit(INTERRUPTED)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def up(
     data_dir: Annotated[Path, typer.Option(help="Kept between runs.")] = Path(".data"),
     temporal_port: int = PORTS.temporal,
@@ -116,7 +108,7 @@ def _settings_of(process: str | None) -> Settings:
 async def _up(home: Home, settings: Settings, ports: Ports) -> None:
     async with stack(home, settings, ports, _say) as running:
         async with box_office(running.settings) as parts:
-            await put_examples_on_sale(parts)
+            await put_on_sale(parts)
             concerts = await parts.reservations.concerts()
         _say(f"On sale: {', '.join(concert.concert_id for concert in concerts)}")
         exported = ports != PORTS or settings != Settings()

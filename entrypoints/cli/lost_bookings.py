@@ -1,13 +1,12 @@
 """`box-office lost-bookings`: bookings that Temporal knows and a restored log does not."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import typer
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import Json, asynchronous
+from entrypoints.cli.answers import Json, command
 from entrypoints.settings import Settings
 from entrypoints.temporal import connect_temporal
 from entrypoints.wiring import BoxOffice, box_office
@@ -31,19 +30,18 @@ class LostBooking(Value):
     status: str
 
 
-@app.command("lost-bookings")
-@asynchronous
+@command(app, "lost-bookings")
 async def lost_bookings(since: inputs.Since, as_json: Json = False) -> None:
     """Print the bookings that a restored log lost.
 
     Print `place` commands for bookings missing from a restored log, which Temporal still knows.
     """
-    begin = datetime.now(UTC) - inputs.duration(since, "--since")  # of a query
+    begin = inputs.begin(since)
     settings = Settings()
     client = await connect_temporal(settings)
     query = (
         f"WorkflowType = 'BookingWorkflow' AND TaskQueue = '{settings.task_queue}' "
-        f"AND ExecutionStatus IN ('Running', 'Completed') AND StartTime >= '{begin.isoformat()}'"
+        f"AND ExecutionStatus IN ('Running', 'Completed') AND StartTime >= '{begin}'"
     )
     async with box_office(settings) as parts:
         lost = [booking async for booking in _lost(client, parts, query)]

@@ -1,41 +1,28 @@
 """`box-office mail`: the mail that clients were sent, and the mail that could not be sent."""
 
 from textwrap import indent
-from typing import Annotated
+from typing import Annotated, Any
 
 import aiohttp
 import typer
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import Json, asynchronous
-from entrypoints.errors import UNREACHABLE
+from entrypoints.cli.answers import Json, command
+from entrypoints.errors import UNREACHABLE, Failure
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
+from ticketing.ids import BookingId, ClientId
 
 TIMEOUT = aiohttp.ClientTimeout(total=5)  # seconds; the sandbox runs on this machine
 
 app = typer.Typer()
 
 
-class Mail(BaseModel):
-    """A message as the sandbox's mail server shows it."""
-
-    to: str
-    subject: str
-    date: str
-    text: str
-    headers: dict[str, str]
-
-    def __str__(self) -> str:
-        return f"{self.date}  {self.to}\n  {self.subject}\n\n{indent(self.text, '    ')}"
+MAILS = TypeAdapter(list[dict[str, Any]])  # with to, subject, date, text and headers
 
 
-MAILS = TypeAdapter(list[Mail])
-
-
-@app.command()
-@asynchronous
+@command(app)
 async def mail(
     client_id: Annotated[str | None, typer.Option("--client", help="To this client.")] = None,
     booking_id: Annotated[str | None, typer.Option("--booking", help="About this booking.")] = None,
@@ -45,7 +32,7 @@ async def mail(
     """Show the mail that clients were sent, the newest last."""
     if not unsent:
         mails = await _sent(Settings(), client_id, booking_id)
-        answers.show(mails, "\n".join(map(str, mails)) or "no mail", as_json=as_json)
+        answers.show(mails, "\n".join(map(_text, mails)) or "no mail", as_json=as_json)
         return
     if client_id or booking_id:
         answers.bad_input("--unsent", "lists everybody's, so neither --client nor --booking")
@@ -55,9 +42,11 @@ async def mail(
     answers.show(marks, "\n".join(lines) or "everything was sent", as_json=as_json)
 
 
-async def _sent(settings: Settings, client_id: str | None, booking_id: str | None) -> list[Mail]:
-    to = client_id and f"{inputs.client_id(client_id)}@{settings.mail_domain}"
-    booking_id = booking_id and inputs.booking_id(booking_id, "--booking")
+async def _sent(
+    settings: Settings, client_id: str | None, booking_id: str | None
+) -> list[dict[str, Any]]:
+    to = client_id and f"{inputs.identity(ClientId, client_id, '--client')}@{settings.mail_domain}"
+    booking_id = booking_id and inputs.identity(BookingId, booking_id, "--booking")
     query = {name: value for name, value in (("to", to), ("booking", booking_id)) if value}
     url = f"{str(settings.mail_url).rstrip('/')}/messages"
     try:
@@ -67,7 +56,7 @@ async def _sent(settings: Settings, client_id: str | None, booking_id: str | Non
         ):
             return MAILS.validate_json(await response.read())
     except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
-        raise answers.CommandFailed(
+        raise Failure(
             UNREACHABLE,
             "Unreachable",
             f"The sandbox's mail server ({url}) is unreachable: {error}. Start it with "
@@ -75,3 +64,7 @@ async def _sent(settings: Settings, client_id: str | None, booking_id: str | Non
             server="mail",
             address=url,
         ) from error
+
+
+def _text(mail: dict[str, Any]) -> str:
+    return f"{mail['date']}  {mail['to']}\n  {mail['subject']}\n\n{indent(mail['text'], '    ')}"

@@ -1,14 +1,15 @@
 """The commands of `box-office` for operators."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import Json, asynchronous
+from entrypoints.cli.answers import Json, command
 from entrypoints.codec_server.app import serve_codec
 from entrypoints.consumers import run_consumers
-from entrypoints.errors import BAD_INPUT, InvariantsBroken
+from entrypoints.errors import BAD_INPUT, Failure, InvariantsBroken
 from entrypoints.observability.telemetry import configure
 from entrypoints.processes import members, temporal_of
 from entrypoints.settings import LOOPBACK, Settings
@@ -16,6 +17,7 @@ from entrypoints.temporal import connect_temporal, run_worker
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
 from ticketing.errors import TransientError
+from ticketing.ids import ClientId
 from ticketing.payment.commands import ReceivePayment
 from ticketing.reconciliation import (
     open_payments,
@@ -35,8 +37,7 @@ dead_letters = typer.Typer(
 app.add_typer(dead_letters, name="dead-letters")
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def migrate(as_json: Json = False) -> None:
     """Apply missing migrations to the database."""
     applied = await migrate_database(Settings())
@@ -44,22 +45,19 @@ async def migrate(as_json: Json = False) -> None:
     answers.show({"applied": applied}, text, as_json=as_json)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def worker() -> None:
     """Run a Temporal worker until SIGTERM or Ctrl-C."""
     await run_worker()
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def consumers() -> None:
     """Run the consumers of the log until SIGTERM or Ctrl-C."""
     await run_consumers()
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def webhooks(host: str = LOOPBACK, port: int = 8410) -> None:
     """Receive the payment provider's webhooks.
 
@@ -69,8 +67,7 @@ async def webhooks(host: str = LOOPBACK, port: int = 8410) -> None:
     await serve(Settings(), host=host, port=port)
 
 
-@app.command("codec-server")
-@asynchronous
+@command(app, "codec-server")
 async def codec_server(host: str = LOOPBACK, port: int = 8081) -> None:
     """Decode payloads for the Web UI.
 
@@ -88,13 +85,14 @@ def client_filter(
 
     With encryption the Web UI knows clients by pseudonyms only.
     """
-    names = key_ring(Settings().payload_keys).pseudonyms(inputs.client_id(client, "CLIENT"))
+    names = key_ring(Settings().payload_keys).pseudonyms(
+        inputs.identity(ClientId, client, "CLIENT")
+    )
     query = f"ClientId IN ({', '.join(map(repr, names))})"
     answers.show({"query": query}, query, as_json=as_json)
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def verify(as_json: Json = False) -> None:
     """Check the invariants of the whole database.
 
@@ -107,8 +105,7 @@ async def verify(as_json: Json = False) -> None:
     answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)
 
 
-@app.command("rebuild-views")
-@asynchronous
+@command(app, "rebuild-views")
 async def rebuild(as_json: Json = False) -> None:
     """Empty the views and build them again from the log."""
     async with box_office(Settings()) as parts:
@@ -116,8 +113,7 @@ async def rebuild(as_json: Json = False) -> None:
     answers.show({"events": events}, f"rebuilt from {events} events", as_json=as_json)
 
 
-@app.command("restart-processes")
-@asynchronous
+@command(app, "restart-processes")
 async def restart_processes(as_json: Json = False) -> None:
     """Start the workflows that are missing.
 
@@ -127,18 +123,18 @@ async def restart_processes(as_json: Json = False) -> None:
     settings = Settings()
     if settings.process == "choreographed":  # two drivers of one deployment would be too many
         message = "The choreography has no processes: its consumers and sweeps find what is open."
-        raise answers.CommandFailed(BAD_INPUT, "NoProcesses", message)
+        raise Failure(BAD_INPUT, "NoProcesses", message)
     client = await connect_temporal(settings)
-    bookings: list[str] = []
-    payments: list[str] = []
     async with box_office(settings) as parts:
-        for placed in await unended_bookings(parts.verification, parts.bookings):
-            await start_booking(client, settings.task_queue, placed)
-            bookings.append(placed.booking_id)
+        placed = await unended_bookings(parts.verification, parts.bookings)
+        for booking in placed:
+            await start_booking(client, settings.task_queue, booking)
         unfinished = await open_payments(parts.verification, parts.payments)
-        for received in (*unfinished, *await _unreported(parts)):
-            await start_payment(client, settings.task_queue, received, again=True)
-            payments.append(received.payment_id)
+        received = [*unfinished, *await _unreported(parts)]
+        for payment in received:
+            await start_payment(client, settings.task_queue, payment, again=True)
+    bookings = [booking.booking_id for booking in placed]
+    payments = [payment.payment_id for payment in received]
     have = answers.counted(len(bookings), "booking"), answers.counted(len(payments), "payment")
     text = f"{' and '.join(have)} have a process"
     answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
@@ -153,24 +149,21 @@ async def _unreported(parts: BoxOffice) -> list[ReceivePayment]:
         return []
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def lag(as_json: Json = False) -> None:
     """Show how many events each consumer is behind the log."""
     async with box_office(Settings()) as parts:
         checkpoints = await parts.checkpoints.lag()
-    behind: dict[str, int] = {}
+    behind = Counter[str]()
     for checkpoint in checkpoints:
-        events = checkpoint.head - checkpoint.position
-        behind[checkpoint.consumer] = behind.get(checkpoint.consumer, 0) + events
+        behind[checkpoint.consumer] += checkpoint.head - checkpoint.position
     text = "\n".join(
         f"{name:28} {answers.counted(events, 'event')} behind" for name, events in behind.items()
     )
     answers.show(behind, text or "no consumer has run yet", as_json=as_json)
 
 
-@dead_letters.command("list")
-@asynchronous
+@command(dead_letters, "list")
 async def list_dead_letters(as_json: Json = False) -> None:
     """List the parked events and their errors."""
     async with box_office(Settings()) as parts:
@@ -180,8 +173,7 @@ async def list_dead_letters(as_json: Json = False) -> None:
     answers.show(rows, "\n".join(lines) or "nothing is parked", as_json=as_json)
 
 
-@dead_letters.command("retry")
-@asynchronous
+@command(dead_letters, "retry")
 async def retry_dead_letters(as_json: Json = False) -> None:
     """Handle the parked events again, each stream in order."""
     settings = Settings()

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
 from functools import cache
 
 import typer
@@ -11,8 +10,8 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer
 
 from entrypoints.cli import answers, inputs
-from entrypoints.cli.answers import Json, asynchronous
-from entrypoints.errors import FINDINGS
+from entrypoints.cli.answers import Json, command
+from entrypoints.errors import FINDINGS, Failure
 from entrypoints.settings import Settings
 from entrypoints.temporal import WORKFLOWS, connect_temporal, workflow_runner
 from ticketing.value import Value
@@ -38,18 +37,17 @@ class Replayed(Value):
     deviations: list[Deviation]
 
 
-@app.command()
-@asynchronous
+@command(app)
 async def replay(since: inputs.Since, as_json: Json = False) -> None:
     """Replay processes on the code that is installed here.
 
     Every process is replayed that was open at some time since then. Exit code 6 names those that
     would fail.
     """
-    begin = datetime.now(UTC) - inputs.duration(since, "--since")  # of a query
+    begin = inputs.begin(since)
     settings = Settings()
     client = await connect_temporal(settings)
-    recent = f"(ExecutionStatus = 'Running' OR CloseTime >= '{begin.isoformat()}')"
+    recent = f"(ExecutionStatus = 'Running' OR CloseTime >= '{begin}')"
     query = f"{OURS} AND TaskQueue = '{settings.task_queue}' AND {recent}"
     total = (await client.count_workflows(query)).count
 
@@ -72,12 +70,12 @@ def fail_on(deviations: list[Deviation], *, summary: str, answer: Value) -> None
     """End the command with exit code 6 if a process would fail.
 
     Raises:
-        CommandFailed: with the processes that would fail, and why.
+        Failure: with the processes that would fail, and why.
     """
     if deviations:
         lines = [f"{process.workflow_id} would fail: {process.reason}" for process in deviations]
         message = "\n".join((*lines, summary))
-        raise answers.CommandFailed(FINDINGS, "Findings", message, **answers.plain(answer))
+        raise Failure(FINDINGS, "Findings", message, **answers.plain(answer))
 
 
 async def replay_all(

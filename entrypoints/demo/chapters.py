@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from entrypoints.demo.narrator import count_down, head, say, show
 from entrypoints.demo.story import PATIENCE, Story, check, request_of, stage, verify
 from entrypoints.devstack.children import Home
-from entrypoints.devstack.examples import CONCERT, FREE, QUICK, put_examples_on_sale
+from entrypoints.devstack.examples import CONCERT, FREE, QUICK, put_on_sale
 from entrypoints.devstack.stack import Program
 from entrypoints.settings import Settings
 from eventstore.consumer import HEARTBEAT_EVERY
@@ -195,7 +195,7 @@ async def tell(home: Home, settings: Settings, *, keep: bool) -> None:
     async with stage(home, settings) as (running, parts):
         if settings.process == "orchestrated":
             show(f"Every booking is a workflow to look at in the Web UI: {running.ui_url}")
-        await put_examples_on_sale(parts)
+        await put_on_sale(parts)
         told, story = TOLD[settings.process], Story(running, parts)
         for number, (chapter, (title, why)) in enumerate(CHAPTERS.items(), start=1):
             head(f"{number}. {title.format(told=told)}")

@@ -1,6 +1,7 @@
 """Child processes that never outlive this one, in a directory that one stack uses at a time."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import shutil
@@ -8,12 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from entrypoints.errors import StackError
+from entrypoints.interrupts import SIGNALS
 from entrypoints.settings import LOOPBACK
 
 POLL_SECONDS = 0.02  # short beside the fastest start of a server, 0.1 s
@@ -21,10 +23,6 @@ ORPHANS_END_SECONDS = 15.0  # how long servers may take to stop after their pare
 STOP_SECONDS = 15.0  # then a child that does not stop is killed
 LOG_TAIL_LINES = 20
 SETPRIV = shutil.which("setpriv") if sys.platform == "linux" else None  # util-linux
-
-
-class DirectoryIsInUse(StackError):
-    """Another stack holds the directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +50,9 @@ class Child:
         """Ask it to stop and kill it if it does not; safe to repeat."""
         self._signal(self.stop_signal)
         try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await self.wait()
-        except TimeoutError:
-            pass  # it had its time
+            with suppress(TimeoutError):  # then it had its time
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self.wait()
         finally:
             self.kill()
         return await self.wait()
@@ -87,19 +84,14 @@ class Home:
     lock: int
     children: list[Child] = field(default_factory=list)
 
-    def kill_all(self) -> None:
-        """Send SIGKILL to whatever still runs, for people who do not want to wait."""
-        for child in self.children:
-            child.kill()
-
 
 @asynccontextmanager
 async def claim(directory: Path) -> AsyncIterator[Home]:
     """Claim a directory, which is made if it is missing.
 
     Raises:
-        DirectoryIsInUse: a stack runs in it, or servers of a killed one do not come to an end.
-        StackError: it cannot be written to.
+        StackError: a stack runs in it, servers of a killed one do not come to an end, or it
+            cannot be written to.
     """
     try:
         os.makedirs(directory, exist_ok=True)
@@ -127,17 +119,16 @@ async def child(
 ) -> AsyncIterator[Child]:
     """Run a child for the length of a block.
 
-    It gets its stop signal also when this process dies, be it by SIGKILL.
-
     Args:
         home: its output goes to `<name>.log` in there.
         name: what people call it.
         command: the program, found on the path, and its arguments.
         environment: what to add to our own environment; None takes a variable out of it.
-        stop_signal: what makes it stop in good order.
+        stop_signal: makes it stop in good order, also when this process dies, be it by SIGKILL.
         privileges: arguments of setpriv, Linux only.
     """
     log = home.directory / f"{name}.log"
+    variables = {**os.environ, **(environment or {})}  # handed on, not read
     with log.open("ab") as output:
         log_start = output.tell()
         process = await asyncio.create_subprocess_exec(
@@ -146,7 +137,7 @@ async def child(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(environment or {}),
+            env={key: value for key, value in variables.items() if value is not None},
             pass_fds=[home.lock],
             start_new_session=True,  # Ctrl-C reaches only us: we stop the children in order
         )
@@ -156,6 +147,35 @@ async def child(
         yield started
     finally:
         await started.stop()
+
+
+async def interruptible(
+    work: Coroutine[None, None, None], home: Home, say: Callable[[str], None]
+) -> bool:
+    """Run the work in a home; return whether it ended before a signal cancelled it.
+
+    The first signal stops it in order, a second kills what is left.
+    """
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if running.cancelling():
+            say("Killing what is left ...")
+            for started in home.children:
+                started.kill()
+        else:
+            say("\nStopping ... (Ctrl-C again to kill)")
+            running.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(work)
+            for number in SIGNALS:
+                loop.add_signal_handler(number, interrupt)
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    return not running.cancelled()
 
 
 def free_port(wanted: int | None = None) -> int:
@@ -180,11 +200,6 @@ def free_port(wanted: int | None = None) -> int:
     return address[1]
 
 
-def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
-    changed = {**os.environ, **changes}  # handed on, not read
-    return {name: value for name, value in changed.items() if value is not None}
-
-
 def _tied_to_this_process(
     stop_signal: signal.Signals, privileges: Sequence[str]
 ) -> Sequence[str | Path]:
@@ -198,25 +213,20 @@ async def _lock(lock: int, directory: Path) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ORPHANS_END_SECONDS
     while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = int(os.pread(lock, 20, 0) or b"0")
-            if _is_alive(owner) or loop.time() > deadline:
-                raise DirectoryIsInUse(
-                    f"{directory} is in use by process {owner}; stop that one, "
-                    "or choose another directory"
-                ) from None
-            await asyncio.sleep(POLL_SECONDS)
-        else:
-            return
+        with suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        owner = int(os.pread(lock, 20, 0) or b"0")
+        if _is_alive(owner) or loop.time() > deadline:
+            raise StackError(
+                f"{directory} is in use by process {owner}; stop that one, "
+                "or choose another directory"
+            )
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
+    except OSError as error:
+        return error.errno == errno.EPERM  # somebody else's
     return True

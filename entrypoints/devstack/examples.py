@@ -14,8 +14,12 @@ QUICK = ConcertId("concertQuick")  # a hold of seconds
 FREE = ConcertId("concertFree")
 
 
-async def put_examples_on_sale(parts: BoxOffice) -> None:
-    """Put the example concerts on sale, unless something is."""
+async def put_on_sale(parts: BoxOffice, file: Path = EXAMPLES) -> None:
+    """Put the concerts of a file on sale, unless something is."""
     if not await parts.reservations.concerts():
-        for concert in TypeAdapter(list[Concert]).validate_json(EXAMPLES.read_bytes()):
+        for concert in _concerts(file):
             await parts.reservations.add_concert(concert)
+
+
+def _concerts(file: Path) -> list[Concert]:
+    return TypeAdapter(list[Concert]).validate_json(file.read_bytes())

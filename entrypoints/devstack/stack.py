@@ -96,30 +96,23 @@ class Stack:
             "TEMPORAL_DEPLOYMENT_NAME": None,  # workers are unversioned
         }
 
-    @property
-    def metrics_urls(self) -> dict[str, str]:
-        """Return where Prometheus can read, by the names of its jobs (deploy/prometheus)."""
-        ports = self.ports
-        of_ours = {"consumers": ports.consumers_health, "webhooks": ports.webhooks}
-        of_temporal = {
-            "worker": ports.worker_health,
-            "worker-temporal": ports.worker_metrics,
-            "temporal": self.temporal_metrics,
-        }
-        read_at = {**(of_temporal if "temporal" in self.parts else {}), **of_ours}
-        return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in read_at.items()}
-
     def how_to_use(self, *commands: str, exported: bool = True) -> str:
         """Return where to look, and what to type in another terminal.
 
         There, commands find this stack by what is exported; without, by the default settings.
+        Metrics have the names of Prometheus' jobs (deploy/prometheus).
         """
         names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
         exports = [f"export {name}={quote(self.environment[name] or '')}" for name in names]
+        scraped = {"consumers": self.ports.consumers_health, "webhooks": self.ports.webhooks}
+        if self.temporal_metrics is not None:
+            scraped["worker"] = self.ports.worker_health
+            scraped["worker-temporal"] = self.ports.worker_metrics
+            scraped["temporal"] = self.temporal_metrics
         lines = (
             *([f"Web UI: {self.ui_url}"] if "temporal" in self.parts else ()),
             f"Mail to clients: {self.settings.mail_url}messages",
-            *(f"Metrics of {name}: {url}" for name, url in self.metrics_urls.items()),
+            *(f"Metrics of {job}: http://{LOOPBACK}:{scraped[job]}/metrics" for job in scraped),
             f"Logs: {self.home.directory}/*.log",
             "In another terminal:",
             *(f"  {line}" for line in (exports if exported else ())),

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 from temporalio.client import Client
@@ -18,13 +18,12 @@ from ticketing.booking.events import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, booking_stream
 from ticketing.money import Money
 from ticketing.process import PaymentOutcome
-from ticketing.reservations.api import Concert, PriceZone
 from ticketing.seats import Seat
 from workflows.client import booking_handle
 
+CONCERTS = Path(__file__).with_name("concerts.json")
 AT_ONCE = 10  # requests under way; more only wait in line
 SLOW, QUICK = ConcertId("drillSlow"), ConcertId("drillQuick")
-HOLDS = {SLOW: timedelta(hours=1), QUICK: timedelta(seconds=20)}  # the latter: to expire meanwhile
 PRICE = Money(amount_minor=500, currency="EUR")
 SEATS_PER_ROW = 50
 VERSION = SearchAttributeKey.for_keyword("TemporalWorkerDeploymentVersion")
@@ -42,21 +41,6 @@ class Bookings:
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._seats_taken = Counter[ConcertId]()
         self.ends: dict[BookingId, BookingStatus] = {}
-
-    async def put_on_sale(self) -> None:
-        """Put a concert with time to pay on sale, and one with nearly none."""
-        zone = PriceZone(first_row=1, last_row=20, seats_per_row=SEATS_PER_ROW, price=PRICE)
-        for concert_id, hold in HOLDS.items():
-            await self._parts.reservations.add_concert(
-                Concert(
-                    concert_id=concert_id,
-                    title="Deploy drill",
-                    starts_at=datetime(2100, 1, 1, 20, tzinfo=UTC),
-                    currency=PRICE.currency,
-                    hold=hold,
-                    zones=(zone,),
-                )
-            )
 
     async def place(self, name: str, number: int, *, ends: BookingStatus) -> list[PlaceBooking]:
         """Book one seat each, as many clients would; note the end that the bookings will come to.

@@ -16,9 +16,10 @@ from entrypoints.cli.replay import OURS, replay_all
 from entrypoints.demo.narrator import head, say, show
 from entrypoints.demo.story import LOOK_EVERY, PATIENCE, check, come_true, stage, verify
 from entrypoints.devstack.children import Child, Home
+from entrypoints.devstack.examples import put_on_sale
 from entrypoints.devstack.servers import temporal_binary
 from entrypoints.devstack.stack import Program, Stack
-from entrypoints.drill.bookings import Bookings
+from entrypoints.drill.bookings import CONCERTS, Bookings
 from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import WORKFLOWS
@@ -93,7 +94,7 @@ async def tell(home: Home, *, size: int) -> None:
         show(f"The versions are to be seen in the Web UI: {running.ui_url}")
         await running.stop("worker")  # which is unversioned
         bookings = Bookings(running.client, parts, running.settings)
-        await bookings.put_on_sale()
+        await put_on_sale(parts, CONCERTS)
         drill = Drill(running, Deployment(running.client, NAME), bookings, size)
         old = await _version_1(drill)
         new = await _ramp_2(drill)

@@ -8,24 +8,12 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from entrypoints.errors import BadAddress
+from entrypoints.errors import BAD_INPUT, Failure
 from entrypoints.interrupts import SHUTDOWN
 
 
 class Server(uvicorn.Server):
     """Leaves signals to the program; uvicorn would kill the process, its pool still open."""
-
-    def __init__(self, application: FastAPI) -> None:
-        super().__init__(
-            uvicorn.Config(
-                application,
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=int(SHUTDOWN.total_seconds()),
-            )
-        )
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -37,10 +25,18 @@ async def serving(application: FastAPI, *, host: str, port: int) -> AsyncIterato
     """Serve the application and yield its port: a free one for 0.
 
     Raises:
-        BadAddress: nobody can listen there.
+        Failure: nobody can listen there.
     """
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=int(SHUTDOWN.total_seconds()),
+    )
     with _listening(host, port) as listening:
-        server = Server(application)
+        server = Server(config)
         running = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             yield listening.getsockname()[1]
@@ -60,5 +56,6 @@ def _listening(host: str, port: int) -> socket.socket:
         listening.bind(address)
         listening.listen()
     except OSError as error:
-        raise BadAddress(f"{host}:{port}", error.strerror) from error
+        message = f"nobody can listen at {host}:{port}: {error.strerror}"
+        raise Failure(BAD_INPUT, "BadAddress", message) from error
     return listening

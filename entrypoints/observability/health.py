@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from entrypoints.http.server import serving
 from entrypoints.observability.metrics import Metrics
@@ -68,13 +68,14 @@ def routes(
     @router.get("/metrics")
     async def show_metrics() -> Response:
         """200: the metrics, in Prometheus' text format."""
-        up = {need: why is None for need, why in (await readiness.needs()).items()}
-        metrics.show_dependencies(up)
-        if measure and up["postgres"]:
+        needs = await readiness.needs()
+        for need, why in needs.items():
+            metrics.dependencies.labels(need).set(why is None)
+        if measure and needs["postgres"] is None:
             await metrics.measure(measure)
         else:
             metrics.forget()  # a number that is not true any more misleads
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
@@ -84,7 +85,7 @@ async def health(settings: Settings, router: APIRouter) -> AsyncIterator[None]:
     """Serve the routes at `BOX_OFFICE_HEALTH_ADDRESS`, if there is one.
 
     Raises:
-        BadAddress: nobody can listen there.
+        Failure: nobody can listen there.
     """
     if not settings.health_address:
         yield

@@ -5,12 +5,11 @@ they show the same, so a query takes the maximum (docs/decisions/0010).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from ticketing.metrics.api import Samples
@@ -37,7 +36,7 @@ class Metrics(Collector):
         )
         for outcome in appends:
             self._appends.labels(outcome)  # shown as 0 until the first: a rate needs both
-        self._dependencies = Gauge(
+        self.dependencies = Gauge(
             f"{PREFIX}dependency_up",
             "Whether this process reaches a server that it needs.",
             ["dependency"],
@@ -50,10 +49,6 @@ class Metrics(Collector):
 
     def count_append(self, outcome: str) -> None:
         self._appends.labels(outcome).inc()
-
-    def show_dependencies(self, up: Mapping[str, bool]) -> None:
-        for dependency, is_up in up.items():
-            self._dependencies.labels(dependency).set(is_up)
 
     async def measure(self, measure: Callable[[], Awaitable[Samples]]) -> None:
         """Measure again, unless it was done a moment ago. Nothing is shown after a failure."""
@@ -81,7 +76,3 @@ class Metrics(Collector):
             for sample in samples:
                 family.add_metric(sample.labels, sample.value)
             yield family
-
-    def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)

@@ -115,9 +115,9 @@ def temporal_interceptors() -> Sequence[Interceptor]:
     """Return the interceptors of a client, whose workers inherit them."""
     if not traces_are_exported():
         return ()
-    from entrypoints.observability import tracing
+    from temporalio.contrib.opentelemetry import TracingInterceptor
 
-    return tracing.interceptors()
+    return (TracingInterceptor(),)  # replay makes no span again: each is made once
 
 
 @contextmanager
@@ -126,11 +126,13 @@ def traced_command(name: str) -> Iterator[None]:
     if not traces_are_exported():
         yield
         return
+    from opentelemetry import trace
+
     from entrypoints.observability import tracing
 
     tracing.start("box-office-cli")
     try:
-        with tracing.span(f"box-office {name}"):
+        with trace.get_tracer("box_office").start_as_current_span(f"box-office {name}"):
             yield
     finally:
         tracing.flush()

@@ -1,7 +1,6 @@
 """Traces from a client to the statements of its booking; imported only if they are exported."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -20,8 +19,6 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
-from temporalio.client import Interceptor
-from temporalio.contrib.opentelemetry import TracingInterceptor
 
 
 def start(service: str) -> None:
@@ -33,15 +30,6 @@ def start(service: str) -> None:
     trace.set_tracer_provider(provider)
     AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]  # its __init__ has no types
     AioHttpClientInstrumentor().instrument()
-
-
-def interceptors() -> Sequence[Interceptor]:
-    """Replay makes no span again: those of workflows have no length and are made once."""
-    return (TracingInterceptor(),)
-
-
-def span(name: str) -> AbstractContextManager[object]:
-    return trace.get_tracer("box_office").start_as_current_span(name)
 
 
 def flush() -> None:

@@ -1,7 +1,6 @@
 """The program that receives the payment provider's webhooks."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
@@ -29,7 +28,7 @@ def app(settings: Settings, parts: BoxOffice, drain: asyncio.Event) -> FastAPI:
             f"secrets shared with the provider, each of {SECRET_BYTES_MIN} bytes or more",
         )
     application = FastAPI(openapi_url=None)
-    application.include_router(router(parts.notices, secrets, _now))
+    application.include_router(router(parts.notices, secrets))
     application.include_router(routes(Readiness(drain, needs_of(parts, None)), parts.metrics))
     return application
 
@@ -42,7 +41,3 @@ async def serve(settings: Settings, *, host: str, port: int) -> None:
         serving(app(settings, parts, drain), host=host, port=port),
     ):
         await drain.wait()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251  compared with the provider's clock, not the database's

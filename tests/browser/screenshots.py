@@ -11,9 +11,8 @@ from pathlib import Path
 from playwright.async_api import FloatRect, Locator, Page, expect
 
 from entrypoints.demo.story import Story, request_of
-from entrypoints.devstack.children import Home, claim
-from entrypoints.devstack.examples import CONCERT, QUICK, put_examples_on_sale
-from entrypoints.devstack.interrupts import interruptible
+from entrypoints.devstack.children import Home, claim, interruptible
+from entrypoints.devstack.examples import CONCERT, QUICK, put_on_sale
 from entrypoints.devstack.stack import Ports, stack
 from entrypoints.errors import INTERRUPTED
 from entrypoints.settings import Settings
@@ -100,7 +99,7 @@ async def run(home: Home) -> None:
         box_office(running.settings) as parts,
         browser_page(WIDTH, TIMELINE) as page,
     ):
-        await put_examples_on_sale(parts)
+        await put_on_sale(parts)
         story = Story(running, parts)
         await book(story)
         await take_all(story, page)

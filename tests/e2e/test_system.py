@@ -11,8 +11,7 @@ import pytest
 from pydantic import PostgresDsn, SecretStr
 
 from entrypoints.devstack import stack as system
-from entrypoints.devstack.children import child, claim, free_port
-from entrypoints.devstack.interrupts import interruptible
+from entrypoints.devstack.children import child, claim, free_port, interruptible
 from entrypoints.devstack.stack import Ports, Program, Stack, environment_of, stack
 from entrypoints.errors import StackError
 from entrypoints.settings import Settings
