@@ -12,14 +12,7 @@ from pydantic import TypeAdapter
 
 from sandbox import notices
 from sandbox.database import transaction
-from sandbox.messages import (
-    Amount,
-    CaptureRequest,
-    EffectKind,
-    NoticeType,
-    Payment,
-    Refund,
-)
+from sandbox.messages import Amount, CaptureRequest, EffectKind, NoticeType, Payment, Refund
 
 PAGE = 100
 PAYMENTS = TypeAdapter(list[Payment])

@@ -87,8 +87,12 @@ def states(database: Connection) -> list[dict[str, object]]:
     return [dict(row) for row in database.execute(STATES)]
 
 
-async def deliver(database: Connection, url: str, secret: str, written: asyncio.Event) -> None:
+async def deliver(
+    database: Connection, url: str | None, secret: str, written: asyncio.Event
+) -> None:
     """Deliver notices until cancelled; `written` is set when there may be a new one."""
+    if url is None:
+        return
     async with ClientSession(timeout=DELIVERY) as session:
         while True:
             written.clear()

@@ -122,11 +122,8 @@ def provider(directory: Path, notify_url: str | None, secret: str) -> FastAPI:
         with closing(open_database(directory, "ledger")) as database:
             app.state.office = office = Office(database, asyncio.Event())
             async with asyncio.TaskGroup() as tasks:
-                if notify_url is None:
-                    yield
-                    return
-                delivering = notices.deliver(database, notify_url, secret, office.written)
-                delivery = tasks.create_task(delivering)
+                deliver = notices.deliver(database, notify_url, secret, office.written)
+                delivery = tasks.create_task(deliver)
                 yield
                 delivery.cancel()
 
