@@ -1,4 +1,4 @@
-"""Which slice a stream lives in. Pure; pinned by golden tests, for it can never change."""
+"""Which slice a stream lives in: it can never change, so golden tests pin it."""
 
 from hashlib import blake2b
 from typing import NewType
@@ -14,12 +14,12 @@ CATEGORY_BASE = {Category("booking"): 0, Category("payment"): 64}
 
 
 def category_of(stream: StreamId) -> Category:
-    """The part of the stream id before its first dash."""
+    """Return the part of the stream id before its first dash."""
     return Category(stream.partition("-")[0])
 
 
 def slice_of(stream: StreamId) -> Slice:
-    """The slice a stream lives in.
+    """Return the slice that a stream lives in.
 
     Raises:
         KeyError: the stream's category is not registered in `CATEGORY_BASE`.
@@ -29,7 +29,7 @@ def slice_of(stream: StreamId) -> Slice:
 
 
 def slices_of(category: Category) -> range:
-    """Every slice of a category.
+    """Return every slice of a category.
 
     Raises:
         KeyError: the category is not registered in `CATEGORY_BASE`.
