@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from choreography.booking_confirmation import deny_unconfirmed
 from choreography.services import Services
-from eventstore.slices import StreamId
+from eventstore.errors import DefectError
 from ticketing.booking.commands import BookingCommand, PayBooking, ReinstateBooking
 from ticketing.booking.decider import amount_mismatch
 from ticketing.booking.events import BookingEvent
@@ -19,7 +19,6 @@ from ticketing.booking.rejections import (
 )
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted
-from ticketing.errors import DefectError
 from ticketing.ids import (
     FIRST_ATTEMPT,
     PaymentId,
@@ -50,7 +49,7 @@ async def use_new_payment(payment_id: PaymentId, _: PaymentEvent, by: Services) 
 
 async def use_payment(payment_id: PaymentId, waited: timedelta, by: Services) -> None:
     """Apply it, or request its refund; neither, while its booking may still be confirmed."""
-    payment = await by.payments.read(StreamId(payment_stream(payment_id)))
+    payment = await by.payments.read(payment_stream(payment_id))
     assert payment is not None  # its events are in the log
     if payment.status != "received":
         return  # an event that comes again must not pay with money that went back
@@ -84,7 +83,7 @@ async def _answer(pay: PayBooking, waited: timedelta, by: Services) -> Answer:
 
 async def _reinstate(pay: PayBooking, by: Services) -> Answer:
     """The late payment policy: the same seats again, if nobody has taken one of them."""
-    booking = await by.bookings.read(StreamId(booking_stream(pay.booking_id)))
+    booking = await by.bookings.read(booking_stream(pay.booking_id))
     assert booking is not None  # it just said that it is expired
     if mismatch := amount_mismatch(booking, pay):
         return mismatch  # first: whoever else uses this payment must be given the same reason

@@ -7,7 +7,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from eventstore.api import Doorbell, Metadata
-from eventstore.slices import StreamId
 from ticketing.booking.commands import CancelBooking, PlaceBooking
 from ticketing.booking.rejections import BookingNotFound
 from ticketing.booking.state import Booking
@@ -54,7 +53,7 @@ class ChoreographedBookingProcess:
             return PlaceAnswer(booking_id=request.booking_id, status="rejected", rejection=placed)
 
         async def decided() -> PlaceAnswer | None:
-            booking = await self._bookings.read(StreamId(stream))
+            booking = await self._bookings.read(stream)
             if booking is None or booking.status == "awaiting_confirmation":
                 return None
             return _decision(request.booking_id, booking)
@@ -77,10 +76,10 @@ class ChoreographedBookingProcess:
             )
 
         async def ended() -> PaymentOutcome | None:
-            state = await self._payments.read(StreamId(stream))
+            state = await self._payments.read(stream)
             if state is None or state.status not in ("applied", "refunded"):
                 return None
-            booking = await self._bookings.read(StreamId(booking_stream(payment.booking_id)))
+            booking = await self._bookings.read(booking_stream(payment.booking_id))
             return PaymentOutcome(
                 payment_id=payment.payment_id,
                 status="applied" if state.status == "applied" else "refunded",
@@ -100,7 +99,7 @@ class ChoreographedBookingProcess:
         )
         if isinstance(answer, BookingNotFound):
             return CancelAnswer(status="not_found")
-        booking = await self._bookings.read(StreamId(stream))
+        booking = await self._bookings.read(stream)
         assert booking is not None  # it has just answered
         return CancelAnswer(status=booking.status, reason=booking.reason)
 

@@ -42,9 +42,7 @@ from workflows.messages import (
 )
 from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update
 
-RE_ARM_FIRST = timedelta(
-    seconds=1
-)  # the first pause when the entity says that it is too early to expire
+RE_ARM_FIRST = timedelta(seconds=1)  # the pause when the entity says: too early to expire
 RE_ARM_MAX = timedelta(minutes=1)  # pauses double, so that clocks far apart cost few timers
 
 C = TypeVar("C", bound=BookingCommand)

@@ -85,9 +85,8 @@ class OrchestratedBookingProcess:
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
         finally:
-            with suppress(
-                RPCError, WorkflowAlreadyStartedError
-            ):  # asyncio would warn of an exception that nobody read
+            # asyncio would warn of an exception that nobody read
+            with suppress(RPCError, WorkflowAlreadyStartedError):
                 await start.workflow_handle()
 
     async def _existing(self, request: PlaceBooking) -> PlaceAnswer:
@@ -254,9 +253,7 @@ async def _columns_of_booking(client: Client, booking_id: BookingId) -> TypedSea
     try:
         found = (await booking_handle(client, booking_id).describe()).typed_search_attributes
     except RPCError as error:
-        if (
-            error.status is RPCStatusCode.NOT_FOUND
-        ):  # the booking has no workflow yet, or its history was deleted
-            return TypedSearchAttributes.empty
-        raise
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return TypedSearchAttributes.empty  # it has no workflow yet, or its history was deleted
     return TypedSearchAttributes([pair for pair in found if pair.key in (CONCERT_ID, CLIENT_ID)])

@@ -137,9 +137,7 @@ class PaymentWorkflow:
             **RESERVATION,
         )
         if not isinstance(reserved, Reserved):
-            return (
-                await self._ask_booking()
-            )  # another payment may have settled the booking meanwhile
+            return await self._ask_booking()  # another payment may have settled it meanwhile
         command = ReinstateBooking(
             booking_id=self._payment.booking_id,
             payment_id=self._payment.payment_id,
@@ -164,9 +162,8 @@ class PaymentWorkflow:
         if not isinstance(applied, PaymentAccepted):
             raise ApplicationError(f"paid but not applied: {applied!r}", non_retryable=True)
         await self._tell_client("settled", self._payment.booking_id, booking)
-        await (
-            self._tell_booking_process()
-        )  # last, because this order saves a workflow task, which is an Action
+        # Last, because this order saves a workflow task, which is an Action.
+        await self._tell_booking_process()
 
     async def _refund(self, reason: RefundReason) -> PaymentOutcome:
         request = RequestRefund(payment_id=self._payment.payment_id, reason=reason)

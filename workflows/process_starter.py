@@ -9,9 +9,9 @@ from temporalio.service import RPCError
 
 from eventstore.api import StoredEvent
 from eventstore.codec import Codec
+from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingEvent, BookingPlaced
-from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment.events import PaymentEvent, PaymentReceived
