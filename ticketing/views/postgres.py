@@ -193,7 +193,15 @@ class PostgresBookingViews:
 
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
         """Return every seat of a concert in order: free, held or sold."""
-        return tuple(map(_entry, await self._pool.fetch(SEAT_MAP, concert_id)))
+        return tuple(
+            SeatMapEntry(
+                seat=Seat(row=row["seat_row"], number=row["seat_number"]),
+                price=Money(amount_minor=row["price_minor"], currency=row["currency"]),
+                state=row["state"],
+                booking_id=row["booking_id"],
+            )
+            for row in await self._pool.fetch(SEAT_MAP, concert_id)
+        )
 
     async def project(
         self, tx: Connection | PoolConnectionProxy, stored: StoredEvent, event: BookingEvent
@@ -252,12 +260,3 @@ def _ids(rows: Sequence[Record]) -> tuple[BookingId, ...]:
 
 def _view(row: Record) -> BookingView:
     return BookingView.model_validate_json(row["view"])
-
-
-def _entry(row: Record) -> SeatMapEntry:
-    return SeatMapEntry(
-        seat=Seat(row=row["seat_row"], number=row["seat_number"]),
-        price=Money(amount_minor=row["price_minor"], currency=row["currency"]),
-        state=row["state"],
-        booking_id=row["booking_id"],
-    )
