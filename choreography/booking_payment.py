@@ -9,7 +9,7 @@ from datetime import timedelta
 from choreography.booking_confirmation import deny_unconfirmed
 from choreography.services import Services
 from eventstore.errors import DefectError
-from ticketing.booking.commands import BookingCommand, PayBooking, ReinstateBooking
+from ticketing.booking.commands import PayBooking, ReinstateBooking
 from ticketing.booking.decider import amount_mismatch
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (
@@ -68,7 +68,7 @@ async def use_payment(payment_id: PaymentId, waited: timedelta, by: Services) ->
 
 
 async def _answer(pay: PayBooking, waited: timedelta, by: Services) -> Answer:
-    answer = await _ask(pay, pay.payment_id, "pay", by)
+    answer = await _ask(pay, "pay", by)
     match answer:
         case BookingIsNotConfirmed() if waited >= patience_with(answer, by.terms):
             # Without a final answer of the booking it could be confirmed, and paid with this
@@ -93,18 +93,18 @@ async def _reinstate(pay: PayBooking, by: Services) -> Answer:
         pay.booking_id, attempt, booking.concert_id, booking.seats
     )
     if not isinstance(reserved, Reserved):
-        return await _ask(pay, pay.payment_id, "pay", by)  # another one may have settled it
+        return await _ask(pay, "pay", by)  # another one may have settled it
     reinstate = ReinstateBooking(**pay.model_dump(), tickets=reserved.tickets)
-    answer = await _ask(reinstate, pay.payment_id, "reinstate", by)
+    answer = await _ask(reinstate, "reinstate", by)
     if not isinstance(answer, Accepted):
         await by.reservations.release(pay.booking_id, attempt)
     return answer
 
 
-async def _ask(command: BookingCommand, payment_id: PaymentId, step: str, by: Services) -> Answer:
+async def _ask(command: PayBooking | ReinstateBooking, step: str, by: Services) -> Answer:
     return await by.bookings.execute(
         command,
-        command_id=command_id(f"{PROCESS}/{payment_stream(payment_id)}", step),
+        command_id=command_id(f"{PROCESS}/{payment_stream(command.payment_id)}", step),
         metadata={"process": PROCESS},
     )
 

@@ -1,4 +1,4 @@
-"""The choreographed booking process, seen from its clients: commands, then looking at the log."""
+"""Clients of the choreographed booking process send commands, then look at the log."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class ChoreographedBookingProcess:
-    """`ticketing.process.BookingProcess` on the log. `patience` is how long a caller waits."""
+    """A `BookingProcess` on the log. `patience` is how long a caller waits for an answer."""
 
     def __init__(
         self,
@@ -40,11 +40,6 @@ class ChoreographedBookingProcess:
         self._patience = patience
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
-        """Place a booking and wait for the decision. The same request again: the same answer.
-
-        Raises:
-            NoAnswerError: the booking is placed, but was not decided in time.
-        """
         stream = booking_stream(request.booking_id)
         placed = await self._bookings.execute(
             request, command_id=_own_id(stream, request), metadata=BY_A_CLIENT
@@ -61,11 +56,6 @@ class ChoreographedBookingProcess:
         return await self._until(decided, f"no decision on {request.booking_id} in time")
 
     async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
-        """Hand in money that arrived and wait for what became of it.
-
-        Raises:
-            NoAnswerError: the payment is received, but was not used in time.
-        """
         stream = payment_stream(payment.payment_id)
         received = await self._payments.execute(
             payment, command_id=_own_id(stream, payment), metadata=BY_A_CLIENT
@@ -90,7 +80,6 @@ class ChoreographedBookingProcess:
         return await self._until(ended, f"{payment.payment_id} is not settled in time")
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
-        """Cancel a booking; its seats come free right after."""
         stream = booking_stream(booking_id)
         answer = await self._bookings.execute(
             CancelBooking(booking_id=booking_id, reason=reason, cancelled_by="client"),

@@ -56,7 +56,7 @@ class NoAnswerError(TransientError):
 
 
 class BookingProcess(Protocol):
-    """The business process as its clients see it."""
+    """The business process as its clients see it; every call may raise `NoAnswerError`."""
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
         """Place a booking and wait for the decision; a repeated request gets the same answer."""
