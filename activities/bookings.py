@@ -10,7 +10,6 @@ from pydantic import Field
 from temporalio import activity
 
 from activities.errors import defects_are_final
-from eventstore.slices import StreamId
 from ticketing.booking.commands import (
     BookingCommand,
     CancelBooking,
@@ -81,7 +80,7 @@ class BookingActivities:
     @activity.defn
     async def read_booking(self, booking_id: BookingId) -> BookingAccepted | None:
         with defects_are_final():
-            booking = await self._bookings.read(StreamId(booking_stream(booking_id)))
+            booking = await self._bookings.read(booking_stream(booking_id))
         return None if booking is None else _accepted(booking)
 
     async def _execute(self, command: BookingCommand) -> BookingAnswer:
@@ -98,11 +97,4 @@ class BookingActivities:
 
 
 def _accepted(booking: Booking) -> BookingAccepted:
-    return BookingAccepted(
-        status=booking.status,
-        client_id=booking.client_id,
-        concert_id=booking.concert_id,
-        seats=booking.seats,
-        total=booking.total,
-        reason=booking.reason,
-    )
+    return BookingAccepted.model_validate(booking, from_attributes=True)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 
-from ticketing.errors import DefectError
+from eventstore.errors import DefectError
 
 
 @contextmanager

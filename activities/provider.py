@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.errors import defects_are_final
-from ticketing.errors import TransientError
+from eventstore.errors import TransientError
 from ticketing.ids import PaymentId
 from ticketing.payment_provider.api import PaymentProvider
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from choreography.booking_confirmation import deny_unconfirmed
 from choreography.services import Services
-from eventstore.slices import StreamId
-from ticketing.booking.commands import BookingCommand, PayBooking, ReinstateBooking
+from eventstore.errors import DefectError
+from ticketing.booking.commands import PayBooking, ReinstateBooking
 from ticketing.booking.decider import amount_mismatch
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import (
@@ -19,7 +19,6 @@ from ticketing.booking.rejections import (
 )
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted
-from ticketing.errors import DefectError
 from ticketing.ids import (
     FIRST_ATTEMPT,
     PaymentId,
@@ -50,7 +49,7 @@ async def use_new_payment(payment_id: PaymentId, _: PaymentEvent, by: Services) 
 
 async def use_payment(payment_id: PaymentId, waited: timedelta, by: Services) -> None:
     """Apply it, or request its refund; neither, while its booking may still be confirmed."""
-    payment = await by.payments.read(StreamId(payment_stream(payment_id)))
+    payment = await by.payments.read(payment_stream(payment_id))
     assert payment is not None  # its events are in the log
     if payment.status != "received":
         return  # an event that comes again must not pay with money that went back
@@ -69,7 +68,7 @@ async def use_payment(payment_id: PaymentId, waited: timedelta, by: Services) ->
 
 
 async def _answer(pay: PayBooking, waited: timedelta, by: Services) -> Answer:
-    answer = await _ask(pay, pay.payment_id, "pay", by)
+    answer = await _ask(pay, "pay", by)
     match answer:
         case BookingIsNotConfirmed() if waited >= patience_with(answer, by.terms):
             # Without a final answer of the booking it could be confirmed, and paid with this
@@ -84,7 +83,7 @@ async def _answer(pay: PayBooking, waited: timedelta, by: Services) -> Answer:
 
 async def _reinstate(pay: PayBooking, by: Services) -> Answer:
     """The late payment policy: the same seats again, if nobody has taken one of them."""
-    booking = await by.bookings.read(StreamId(booking_stream(pay.booking_id)))
+    booking = await by.bookings.read(booking_stream(pay.booking_id))
     assert booking is not None  # it just said that it is expired
     if mismatch := amount_mismatch(booking, pay):
         return mismatch  # first: whoever else uses this payment must be given the same reason
@@ -94,18 +93,18 @@ async def _reinstate(pay: PayBooking, by: Services) -> Answer:
         pay.booking_id, attempt, booking.concert_id, booking.seats
     )
     if not isinstance(reserved, Reserved):
-        return await _ask(pay, pay.payment_id, "pay", by)  # another one may have settled it
+        return await _ask(pay, "pay", by)  # another one may have settled it
     reinstate = ReinstateBooking(**pay.model_dump(), tickets=reserved.tickets)
-    answer = await _ask(reinstate, pay.payment_id, "reinstate", by)
+    answer = await _ask(reinstate, "reinstate", by)
     if not isinstance(answer, Accepted):
         await by.reservations.release(pay.booking_id, attempt)
     return answer
 
 
-async def _ask(command: BookingCommand, payment_id: PaymentId, step: str, by: Services) -> Answer:
+async def _ask(command: PayBooking | ReinstateBooking, step: str, by: Services) -> Answer:
     return await by.bookings.execute(
         command,
-        command_id=command_id(f"{PROCESS}/{payment_stream(payment_id)}", step),
+        command_id=command_id(f"{PROCESS}/{payment_stream(command.payment_id)}", step),
         metadata={"process": PROCESS},
     )
 

@@ -1,4 +1,4 @@
-"""The choreographed booking process, seen from its clients: commands, then looking at the log."""
+"""Clients of the choreographed booking process send commands, then look at the log."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from eventstore.api import Doorbell, Metadata
-from eventstore.slices import StreamId
 from ticketing.booking.commands import CancelBooking, PlaceBooking
 from ticketing.booking.rejections import BookingNotFound
 from ticketing.booking.state import Booking
@@ -25,7 +24,7 @@ T = TypeVar("T")
 
 
 class ChoreographedBookingProcess:
-    """`ticketing.process.BookingProcess` on the log. `patience` is how long a caller waits."""
+    """A `BookingProcess` on the log. `patience` is how long a caller waits for an answer."""
 
     def __init__(
         self,
@@ -41,11 +40,6 @@ class ChoreographedBookingProcess:
         self._patience = patience
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
-        """Place a booking and wait for the decision. The same request again: the same answer.
-
-        Raises:
-            NoAnswerError: the booking is placed, but was not decided in time.
-        """
         stream = booking_stream(request.booking_id)
         placed = await self._bookings.execute(
             request, command_id=_own_id(stream, request), metadata=BY_A_CLIENT
@@ -54,7 +48,7 @@ class ChoreographedBookingProcess:
             return PlaceAnswer(booking_id=request.booking_id, status="rejected", rejection=placed)
 
         async def decided() -> PlaceAnswer | None:
-            booking = await self._bookings.read(StreamId(stream))
+            booking = await self._bookings.read(stream)
             if booking is None or booking.status == "awaiting_confirmation":
                 return None
             return _decision(request.booking_id, booking)
@@ -62,11 +56,6 @@ class ChoreographedBookingProcess:
         return await self._until(decided, f"no decision on {request.booking_id} in time")
 
     async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
-        """Hand in money that arrived and wait for what became of it.
-
-        Raises:
-            NoAnswerError: the payment is received, but was not used in time.
-        """
         stream = payment_stream(payment.payment_id)
         received = await self._payments.execute(
             payment, command_id=_own_id(stream, payment), metadata=BY_A_CLIENT
@@ -77,10 +66,10 @@ class ChoreographedBookingProcess:
             )
 
         async def ended() -> PaymentOutcome | None:
-            state = await self._payments.read(StreamId(stream))
+            state = await self._payments.read(stream)
             if state is None or state.status not in ("applied", "refunded"):
                 return None
-            booking = await self._bookings.read(StreamId(booking_stream(payment.booking_id)))
+            booking = await self._bookings.read(booking_stream(payment.booking_id))
             return PaymentOutcome(
                 payment_id=payment.payment_id,
                 status="applied" if state.status == "applied" else "refunded",
@@ -91,7 +80,6 @@ class ChoreographedBookingProcess:
         return await self._until(ended, f"{payment.payment_id} is not settled in time")
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
-        """Cancel a booking; its seats come free right after."""
         stream = booking_stream(booking_id)
         answer = await self._bookings.execute(
             CancelBooking(booking_id=booking_id, reason=reason, cancelled_by="client"),
@@ -100,7 +88,7 @@ class ChoreographedBookingProcess:
         )
         if isinstance(answer, BookingNotFound):
             return CancelAnswer(status="not_found")
-        booking = await self._bookings.read(StreamId(stream))
+        booking = await self._bookings.read(stream)
         assert booking is not None  # it has just answered
         return CancelAnswer(status=booking.status, reason=booking.reason)
 

@@ -3,7 +3,6 @@
 from typing import assert_never
 
 from choreography.services import Services
-from eventstore.slices import StreamId
 from ticketing.booking.events import (
     BookingCancelled,
     BookingConfirmed,
@@ -40,7 +39,7 @@ async def remind(booking_id: BookingId, by: Services) -> None:
 
 async def tell_of_refund(payment_id: PaymentId, _: PaymentEvent, by: Services) -> None:
     """Tell the booking's client that the money went back; without a booking there is nobody."""
-    payment = await by.payments.read(StreamId(payment_stream(payment_id)))
+    payment = await by.payments.read(payment_stream(payment_id))
     assert payment is not None  # its event is in the log
     booking = await _booking(payment.booking_id, by)
     if booking is None:
@@ -59,14 +58,12 @@ async def tell_of_refund(payment_id: PaymentId, _: PaymentEvent, by: Services) -
 
 
 async def _booking(booking_id: BookingId, by: Services) -> Booking | None:
-    return await by.bookings.read(StreamId(booking_stream(booking_id)))
+    return await by.bookings.read(booking_stream(booking_id))
 
 
 def _kind(event: BookingEvent) -> NotificationKind | None:
     match event:
-        case BookingConfirmed() if (
-            event.total.amount_minor > 0
-        ):  # a free booking is settled at once
+        case BookingConfirmed() if event.total.amount_minor > 0:  # else it is settled at once
             return "confirmed"
         case BookingDenied():
             return "denied"

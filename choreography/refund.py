@@ -3,7 +3,7 @@
 import structlog
 
 from choreography.services import Services
-from ticketing.errors import TransientError
+from eventstore.errors import TransientError
 from ticketing.ids import PaymentId, command_id, payment_stream
 from ticketing.payment.commands import RecordRefund
 from ticketing.payment.events import PaymentEvent

@@ -12,7 +12,7 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.settings import PREFIX, TEMPORAL_PREFIX, Settings, WorkerVersion, temporal_address
-from ticketing.errors import TransientError
+from eventstore.errors import TransientError
 from ticketing.process import NoAnswerError
 from workflows.encryption import UnknownKeyError
 

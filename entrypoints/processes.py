@@ -13,7 +13,6 @@ from entrypoints.wiring import BoxOffice, ConsumerOfOurs, consumer, projections,
 from eventstore.consumer import Subscription
 from eventstore.delivery import AtLeastOnce
 from eventstore.slices import Category
-from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
 from ticketing.process import BookingProcess
 from workflows.client import OrchestratedBookingProcess
 from workflows.process_starter import ProcessStarter
@@ -69,7 +68,7 @@ def services(settings: Settings, parts: BoxOffice) -> Services:
 
 def process_starters(client: Client, settings: Settings) -> Subscriptions:
     """Return the consumers that start the processes of bookings and of payments in Temporal."""
-    starter = ProcessStarter(client, settings.task_queue, BOOKING_CODEC, PAYMENT_CODEC)
+    starter = ProcessStarter(client, settings.task_queue)
     return [
         Subscription(
             "booking-process-starter", Category("booking"), AtLeastOnce(starter.on_booking_event)

@@ -20,13 +20,13 @@ Metadata = Mapping[str, str]  # correlation, causation, actor, workflow id; no p
 
 @dataclass(frozen=True, slots=True)
 class CommandRef:
-    """Identifies a command: its id, and a digest of its type and content."""
+    """A command is known by its id, and by a digest of its type and content."""
 
     id: UUID
     hash: UUID
 
     def event_id(self, stream: StreamId, ordinal: int) -> UUID:
-        """The id of the command's event number 0, 1, 2 ...: the same on every retry."""
+        """Return the id of the command's event number 0, 1, 2 ...: the same on every retry."""
         return uuid5(self.id, f"{stream}/{ordinal}")
 
 
@@ -100,10 +100,10 @@ class Loaded:
 
 
 class EventStore(Protocol):
-    """Append and read."""
+    """The log: events are appended and read, and never changed."""
 
     async def load(self, stream: StreamId, command: CommandRef) -> Loaded:
-        """Everything needed to decide on a command, in one round trip."""
+        """Read everything that is needed to decide on a command, in one round trip."""
         ...
 
     async def append(
@@ -126,21 +126,21 @@ class EventStore(Protocol):
         ...
 
     async def read_stream(self, stream: StreamId, *, after: int = 0) -> Sequence[StoredEvent]:
-        """The events of a stream with a version above `after`, in order."""
+        """Return the events of a stream with a version above `after`, in order."""
         ...
 
     async def read_slices(self, after: Mapping[Slice, int], *, limit: int) -> Sequence[StoredEvent]:
-        """At most `limit` events of each slice above its position, each slice in order."""
+        """Return at most `limit` events of every slice above its position, in order."""
         ...
 
     async def heads(self, category: Category) -> Mapping[Slice, int]:
-        """The highest position of each slice of the category; 0 where it is empty."""
+        """Return the highest position of every slice of the category; 0 where it is empty."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Ownership of a slice by one member, as of `epoch`; the checkpoint stands at `position`."""
+    """A slice is owned by one member, as of `epoch`; its checkpoint stands at `position`."""
 
     consumer: str
     generation: int
@@ -162,7 +162,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event a consumer could not handle and put aside."""
+    """An event that a consumer could not handle and put aside."""
 
     consumer: str
     generation: int
@@ -178,14 +178,14 @@ Tx = TypeVar("Tx")  # a store's transaction: what a projection writes through
 
 
 class CheckpointStore(Protocol, Generic[Tx]):
-    """How far each consumer is. One owner per slice; a claim fences the one before."""
+    """How far every consumer is. A slice has one owner; a claim fences the one before."""
 
     async def register(self, consumer: str, generation: int, category: Category) -> None:
         """Create a consumer's missing checkpoints at the log's beginning; others stay."""
         ...
 
     async def heartbeat(self, consumer: str, member: UUID) -> Sequence[UUID]:
-        """Say that this member lives; returns the living members, this one included."""
+        """Say that this member lives, and return the living members, this one included."""
         ...
 
     async def leave(self, consumer: str, member: UUID) -> None:
@@ -197,18 +197,18 @@ class CheckpointStore(Protocol, Generic[Tx]):
     ) -> Sequence[Claim]:
         """Take slices, whoever owns them; the previous owners are fenced.
 
-        A slice with a transaction in flight is left out: ask again.
+        A slice with a transaction in flight is left out: ask for it again.
         """
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
-        """Commits at the end of the block, rolls back when it raises."""
+        """Commit at the end of the block, or roll back when it raises."""
         ...
 
     async def advance(self, tx: Tx | None, claim: Claim, to: int) -> Claim:
         """Move the checkpoint; call it first in the transaction, so that a zombie stops early.
 
-        Without one it moves by itself, in a single statement.
+        Without a transaction the checkpoint moves by itself, in a single statement.
 
         Raises:
             Fenced: another member owns the slice now.
@@ -218,25 +218,25 @@ class CheckpointStore(Protocol, Generic[Tx]):
     async def park(
         self, tx: Tx, claim: Claim, event: StoredEvent, *, attempts: int, error: str
     ) -> None:
-        """Put an event aside; `dead_letters` lists it. No attempts: it waits behind another."""
+        """Put an event aside as a dead letter; with no attempts, it waits behind another."""
         ...
 
     async def parked_streams(
         self, consumer: str, generation: int, slice: Slice
     ) -> frozenset[StreamId]:
-        """The streams of a slice with an unresolved dead letter; their later events park behind."""
+        """Return the streams of a slice whose later events park behind an unresolved one."""
         ...
 
     async def dead_letters(self) -> Sequence[DeadLetter]:
-        """Every unresolved dead letter, oldest first."""
+        """Return every unresolved dead letter, oldest first."""
         ...
 
     async def resolve(self, tx: Tx, letter: DeadLetter) -> bool:
-        """Mark a dead letter as handled; False if somebody else did. Call it first."""
+        """Mark a dead letter as handled, before anything else; False if somebody else did."""
         ...
 
     async def lag(self) -> Sequence[Checkpoint]:
-        """Every checkpoint beside the head of its slice."""
+        """Return every checkpoint beside the head of its slice."""
         ...
 
     async def reset(self, tx: Tx, consumer: str, generation: int) -> Sequence[Claim]:
@@ -260,7 +260,7 @@ class Doorbell(Bell, Protocol):
     """A bell with the side that listens."""
 
     def heard(self) -> int:
-        """How often it rang so far. Note it before you look for events, then `wait` after it."""
+        """Return how often it rang so far: note it before you look for events, then `wait`."""
         ...
 
     async def wait(self, within: timedelta, *, after: int) -> None:

@@ -1,4 +1,4 @@
-"""Event models to and from what the log stores: a type, a schema version and JSON.
+"""Event models become what the log stores, and back: a type, a schema version and JSON.
 
 The stored type is the bare class name, never a module path: modules move, the log does not.
 An upcaster turns the JSON object of one schema version into the next one's. A type's current
@@ -22,10 +22,10 @@ Upcaster = Callable[[JsonObject], JsonObject]
 
 
 class Codec(Generic[E]):
-    """Translates the events of one union.
+    """A codec translates the events of one union.
 
-    Each model has a field `type: Literal["ClassName"] = "ClassName"`; it is not stored in the JSON,
-    for it has a column of its own.
+    Every model has a field `type: Literal["ClassName"] = "ClassName"`. It is not stored in the
+    JSON, for it has a column of its own.
     """
 
     def __init__(
@@ -39,9 +39,7 @@ class Codec(Generic[E]):
         self._versions = {name: 1 + upcasters_of[name] for name in self._models}
         for name, version in self._upcasters:
             if not 1 <= version < self._versions.get(name, 0):
-                raise ValueError(
-                    f"upcaster of {name} {version}: no such event, or a version left out"
-                )
+                raise ValueError(f"upcaster of {name} {version}: no such event, or a gap before it")
 
     def encode(self, event: E) -> NewEvent:
         name = type(event).__name__
@@ -49,7 +47,7 @@ class Codec(Generic[E]):
         return NewEvent(type=name, schema_version=self._versions[name], data=data)
 
     def decode(self, stored: StoredEvent) -> E:
-        """The event, upcasted to its current schema.
+        """Return the event, upcasted to its current schema.
 
         Raises:
             UnknownEventError: this code does not know the type, the version or the content.

@@ -1,4 +1,4 @@
-"""The loop: read the log after a checkpoint, have the events handled, read on.
+"""A consumer reads the log after its checkpoints and has the events handled, again and again.
 
 Members of a consumer share its slices: the living member with the highest hash takes a slice
 (rendezvous hashing). Membership may err for a moment; safety comes from the claim's epoch, which
@@ -36,7 +36,7 @@ BATCH_MAX = 100  # events of a slice between two moves of its checkpoint
 HEARTBEAT_EVERY = timedelta(seconds=2)  # a fifth of the time after which silence means death
 LEAVE_WITHIN = timedelta(seconds=2)  # a courtesy: a member that cannot say it ages out
 
-# Between looks that found nothing, doubled each time; usually the doorbell rings first.
+# The pauses between looks that found nothing are doubled; usually the doorbell rings first.
 POLL_FIRST = timedelta(milliseconds=50)
 POLL_LAST = timedelta(seconds=1)
 
@@ -45,7 +45,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Subscription(Generic[Tx]):
-    """Who reads what, and how. Name and generation are the key of the checkpoints."""
+    """Who reads what, and how; name and generation are the key of the checkpoints."""
 
     name: str
     category: Category
@@ -55,12 +55,12 @@ class Subscription(Generic[Tx]):
 
     @property
     def group(self) -> str:
-        """The members that share slices: generations do not."""
+        """Return the name of the members that share slices: generations do not."""
         return f"{self.name}/{self.generation}"
 
 
 class Consumer(Generic[Tx]):
-    """One member of a consumer. `member` is a new id for each run of a process."""
+    """A member of a consumer; `member` is a new id for every run of a process."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Consumer(Generic[Tx]):
         self._stopping.set()
 
     async def run_until_caught_up(self) -> int:
-        """Consume what is in the log; returns how many events that was.
+        """Consume what is in the log, and return how many events that was.
 
         Raises:
             Exception: the handler's, if it stopped a slice; the other slices are caught up.
@@ -123,9 +123,9 @@ class Consumer(Generic[Tx]):
         return self._handled - handled_before
 
     async def retry_parked(self) -> int:
-        """Handle the parked events again, each stream in order; returns how many succeeded."""
+        """Handle the parked events again, stream by stream, and return how many succeeded."""
         failed, succeeded = set(), 0
-        for letter in sorted(await self._letters(), key=lambda each: (each.slice, each.position)):
+        for letter in await self._letters():
             if letter.stream in failed:
                 continue
             after = {letter.slice: letter.position - 1}
@@ -230,12 +230,13 @@ class Consumer(Generic[Tx]):
     async def _letters(self) -> Sequence[DeadLetter]:
         mine = (self._subscription.name, self._subscription.generation)
         letters = await self._checkpoints.dead_letters()
-        return [each for each in letters if (each.consumer, each.generation) == mine]
+        own = [letter for letter in letters if (letter.consumer, letter.generation) == mine]
+        return sorted(own, key=lambda letter: (letter.slice, letter.position))
 
 
 def owner_of(slice: Slice, members: Sequence[UUID]) -> UUID:
-    """The member a slice falls to: when one comes or goes, only its own slices move."""
-    return max(members, key=lambda each: blake2b(f"{slice}/{each}".encode()).digest())
+    """Return the member of a slice: when a member joins or leaves, only its own slices move."""
+    return max(members, key=lambda member: blake2b(f"{slice}/{member}".encode()).digest())
 
 
 def _check_dense(claim: Claim, events: Sequence[StoredEvent]) -> None:

@@ -1,11 +1,11 @@
-"""What a consumer does with the events of a slice: three promises, and what follows a failure.
+"""A consumer handles the events of a slice by one of three promises.
 
-A failure that would pass by itself is waited for. Any other is retried with growing pauses; then
-the event is poison, and either stops its slice or is put aside with its stream's later events.
+After a failure that passes by itself, it waits. Any other failure is retried with growing pauses;
+then the event is poison: it stops its slice, or is put aside with its stream's later events.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
@@ -20,20 +20,20 @@ from eventstore.slices import StreamId
 
 T = TypeVar("T")
 
-# At least once: bounds what a crash repeats when handlers are slow.
+# A delivery at least once repeats no more than this after a crash, when handlers are slow.
 CHECKPOINT_EVERY = timedelta(seconds=1)
 
-# Exactly once holds a connection per slice; the rest of the pool is for the rest of the process.
+# A transaction holds a connection; the rest of the pool is for the rest of the process.
 TRANSACTIONS_MAX = 4
 
-# Between attempts at an event that fails for a reason of its own.
-RETRY_AFTER = tuple(timedelta(milliseconds=each) for each in (100, 300, 1_000, 3_000))
+# The pauses between attempts at an event that fails for a reason of its own.
+RETRY_AFTER = tuple(timedelta(milliseconds=pause) for pause in (100, 300, 1_000, 3_000))
 
-# Between attempts while the database, or whatever a handler needs, is away: doubled, without end.
+# The pauses while the database, or whatever a handler needs, is away are doubled, without end.
 BACK_OFF_FIRST = timedelta(milliseconds=100)
 BACK_OFF_LAST = timedelta(seconds=5)
 
-# The driver's share: connections that break, deadlocks, a server that stops or is full.
+# Connections break, transactions deadlock, a server stops or is full.
 TRANSIENT = (
     TransientError,
     OSError,  # TimeoutError, too
@@ -81,7 +81,7 @@ Delivery = ExactlyOnceEffect[Tx] | AtLeastOnce | AtMostOnce
 
 @dataclass(slots=True)
 class Held:
-    """A slice this member owns, as far as it knows; the claim moves with the checkpoint."""
+    """A slice that this member owns, as far as it knows; the claim moves with the checkpoint."""
 
     claim: Claim
     busy: bool = False
@@ -89,7 +89,7 @@ class Held:
 
 
 class Deliverer(Generic[Tx]):
-    """Handles events and moves checkpoints."""
+    """A deliverer handles events and moves checkpoints."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Deliverer(Generic[Tx]):
         self.stopping = False  # no event is begun any more
 
     async def deliver(self, held: Held, events: Sequence[StoredEvent]) -> None:
-        """Handle what lies after the checkpoint; what fails together is repeated one by one.
+        """Handle the events after the checkpoint; if they fail together, repeat them one by one.
 
         Raises:
             Fenced: the slice has another owner.
@@ -126,7 +126,7 @@ class Deliverer(Generic[Tx]):
         return None
 
     async def deliver_again(self, letter: DeadLetter, event: StoredEvent) -> None:
-        """Handle a parked event; it stays parked if that fails."""
+        """Handle a parked event, which stays parked if that fails."""
         match self._delivery:
             case ExactlyOnceEffect(handle):
                 async with self._checkpoints.transaction() as tx:
@@ -224,21 +224,21 @@ class Deliverer(Generic[Tx]):
 
 async def patiently(action: Callable[[], Awaitable[T]]) -> T:
     """Repeat an action for as long as it fails for a passing reason."""
-    pauses = _back_off()
+    pause = BACK_OFF_FIRST
     while True:
         try:
             return await action()
         except Exception as error:
             if not _is_transient(error):
                 raise
-            pause = next(pauses)
-            _log.warning("consumer waits", error=repr(error), pause_seconds=pause)
+            _log.warning("consumer waits", error=repr(error), pause_seconds=pause.total_seconds())
         _stop_if_cancelled()
-        await asyncio.sleep(pause)
+        await asyncio.sleep(pause.total_seconds())
+        pause = min(2 * pause, BACK_OFF_LAST)
 
 
 def _stop_if_cancelled() -> None:
-    """A rollback that fails because the connection is gone hides the cancellation it was for."""
+    """Raise the cancellation that a rollback hid, when it failed for lack of a connection."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
@@ -259,17 +259,10 @@ def _about(held: Held, event: StoredEvent) -> dict[str, str | int]:
 
 
 def _passes_through(error: Exception) -> bool:
-    """The event is not to blame."""
+    """Return whether the event is not to blame."""
     return isinstance(error, Fenced) or _is_transient(error)
 
 
 def _is_transient(error: Exception) -> bool:
     # The driver derives DataError, a wrong argument, from InterfaceError as well.
     return isinstance(error, TRANSIENT) and not isinstance(error, asyncpg.DataError)
-
-
-def _back_off() -> Iterator[float]:
-    pause = BACK_OFF_FIRST
-    while True:
-        yield pause.total_seconds()
-        pause = min(2 * pause, BACK_OFF_LAST)

@@ -1,15 +1,15 @@
-"""The two kinds of trouble, and the log's own.
+"""The two kinds of error, and those of the log.
 
-A refusal is neither: it is a value (see `ticketing.decider.Rejection`).
+A refusal is neither of them: it is a value (see `ticketing.decider.Rejection`).
 """
 
 
 class TransientError(Exception):
-    """Not now: the same call may succeed later, so the caller should try again."""
+    """The call failed for now: the same call may succeed later, so the caller tries again."""
 
 
 class DefectError(Exception):
-    """Never: a bug or corrupted data. Not retried, not swallowed, shown to a person."""
+    """A bug, or corrupted data: it is neither retried nor swallowed, but shown to a person."""
 
 
 class CommandIdReusedError(DefectError):

@@ -1,6 +1,6 @@
-"""The log's promises without a database: for tests, and for reading how little they need.
+"""The log keeps its promises without a database: for tests, and to show how little they need.
 
-One event loop, so what happens between two awaits is atomic. Nothing survives the process.
+There is one event loop, so what happens between two awaits is atomic.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ ALIVE_FOR = timedelta(seconds=10)  # a member that misses five heartbeats is tak
 
 
 class MemoryEventStore:
-    """`EventStore` in lists."""
+    """An `EventStore` in lists."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -88,7 +88,7 @@ class MemoryEventStore:
         return {Slice(slice): self.head(Slice(slice)) for slice in slices_of(category)}
 
     def head(self, slice: Slice) -> int:
-        """The highest position of a slice."""
+        """Return the highest position of a slice."""
         return len(self._slices[slice])
 
     def _store(
@@ -139,15 +139,11 @@ _Key = tuple[str, int, Slice]  # consumer, generation, slice
 
 @dataclass(frozen=True, slots=True)
 class MemoryTransaction:
-    """What is deferred happens when the block ends well, all at once."""
+    """What is deferred is written when the block ends well, all at once."""
 
     rows: dict[_Key, "_Row"] = field(default_factory=dict)
     deferred: list[Callable[[], None]] = field(default_factory=list)
     locked: set[_Key] = field(default_factory=set)
-
-    def defer(self, write: Callable[[], None]) -> None:
-        """Do this at the end of the transaction, or never."""
-        self.deferred.append(write)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +153,7 @@ class _Row:
 
 
 class MemoryCheckpointStore:
-    """`CheckpointStore` beside a `MemoryEventStore`."""
+    """A `CheckpointStore` beside a `MemoryEventStore`."""
 
     def __init__(self, log: MemoryEventStore, clock: Clock) -> None:
         self._log = log
@@ -175,7 +171,7 @@ class MemoryCheckpointStore:
     async def heartbeat(self, consumer: str, member: UUID) -> Sequence[UUID]:
         members, now = self._members[consumer], self._clock()
         members[member] = now
-        return [each for each, seen_at in members.items() if now - seen_at < ALIVE_FOR]
+        return [member for member, seen_at in members.items() if now - seen_at < ALIVE_FOR]
 
     async def leave(self, consumer: str, member: UUID) -> None:
         self._members[consumer].pop(member, None)
@@ -234,16 +230,16 @@ class MemoryCheckpointStore:
             error=error,
             parked_at=self._clock(),
         )
-        tx.defer(partial(self._letters.append, letter))
+        tx.deferred.append(partial(self._letters.append, letter))
 
     async def parked_streams(
         self, consumer: str, generation: int, slice: Slice
     ) -> frozenset[StreamId]:
         key = (consumer, generation, slice)
         return frozenset(
-            each.stream
-            for each in self._letters
-            if (each.consumer, each.generation, each.slice) == key
+            letter.stream
+            for letter in self._letters
+            if (letter.consumer, letter.generation, letter.slice) == key
         )
 
     async def dead_letters(self) -> Sequence[DeadLetter]:
@@ -253,7 +249,7 @@ class MemoryCheckpointStore:
         await self._lock(tx, (letter.consumer, letter.generation, letter.slice))
         if letter not in self._letters:
             return False
-        tx.defer(partial(self._letters.remove, letter))
+        tx.deferred.append(partial(self._letters.remove, letter))
         return True
 
     async def lag(self) -> Sequence[Checkpoint]:
@@ -277,7 +273,7 @@ class MemoryCheckpointStore:
 
 
 class MemoryDoorbell:
-    """`Doorbell` within one process."""
+    """A `Doorbell` within one process."""
 
     def __init__(self) -> None:
         self._rings = 0

@@ -1,7 +1,7 @@
-"""A projection made anew from the log, in one transaction.
+"""A projection is made anew from the log, in one transaction.
 
 Readers see the old rows until it commits. The projection's members wait for their slices
-meanwhile, are fenced, and go on with what was appended since.
+meanwhile, are fenced, and continue with what was appended since.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,25 +12,26 @@ from eventstore.delivery import ExactlyOnceEffect
 
 
 async def rebuild(
-    of: Subscription[Tx],
+    projection: Subscription[Tx],
     clear: Callable[[Tx], Awaitable[None]],
     *,
     store: EventStore,
     checkpoints: CheckpointStore[Tx],
 ) -> int:
-    """Empty a projection's tables with `clear` and fold the log again; the number of events.
+    """Empty the tables with `clear`, fold the log again, and return the number of events.
 
     Raises:
         TypeError: the effect is not in the checkpoint's database, so it cannot be taken back.
         Exception: the handler's, about an event it cannot fold; then nothing has changed.
     """
-    if not isinstance(of.delivery, ExactlyOnceEffect):
-        raise TypeError(f"{of.name} is no projection")
-    await checkpoints.register(of.name, of.generation, of.category)
+    name, generation, delivery = projection.name, projection.generation, projection.delivery
+    if not isinstance(delivery, ExactlyOnceEffect):
+        raise TypeError(f"{name} is no projection")
+    await checkpoints.register(name, generation, projection.category)
     async with checkpoints.transaction() as tx:
-        claims = await checkpoints.reset(tx, of.name, of.generation)
+        claims = await checkpoints.reset(tx, name, generation)
         await clear(tx)
-        return sum([await _fold(tx, each, of.delivery, store, checkpoints) for each in claims])
+        return sum([await _fold(tx, claim, delivery, store, checkpoints) for claim in claims])
 
 
 async def _fold(

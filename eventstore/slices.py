@@ -1,4 +1,4 @@
-"""Which slice a stream lives in. Pure; pinned by golden tests, for it can never change."""
+"""Which slice a stream lives in: it can never change, so golden tests pin it."""
 
 from hashlib import blake2b
 from typing import NewType
@@ -13,23 +13,19 @@ SLICES_PER_CATEGORY = 64  # the unit of partitioning; more members than this wou
 CATEGORY_BASE = {Category("booking"): 0, Category("payment"): 64}
 
 
-def category_of(stream: StreamId) -> Category:
-    """The part of the stream id before its first dash."""
-    return Category(stream.partition("-")[0])
-
-
 def slice_of(stream: StreamId) -> Slice:
-    """The slice a stream lives in.
+    """Return the slice that a stream lives in; its category ends at its first dash.
 
     Raises:
         KeyError: the stream's category is not registered in `CATEGORY_BASE`.
     """
     digest = int.from_bytes(blake2b(stream.encode(), digest_size=8).digest(), "big")
-    return Slice(CATEGORY_BASE[category_of(stream)] + digest % SLICES_PER_CATEGORY)
+    category = Category(stream.partition("-")[0])
+    return Slice(CATEGORY_BASE[category] + digest % SLICES_PER_CATEGORY)
 
 
 def slices_of(category: Category) -> range:
-    """Every slice of a category.
+    """Return every slice of a category.
 
     Raises:
         KeyError: the category is not registered in `CATEGORY_BASE`.

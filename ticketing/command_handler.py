@@ -10,8 +10,9 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
-from eventstore.api import Appended, Bell, CommandRef, EventStore, Metadata
+from eventstore.api import Appended, Bell, CommandRef, EventStore, Metadata, StoredEvent
 from eventstore.codec import Codec
+from eventstore.errors import TransientError
 from eventstore.slices import StreamId
 from ticketing.booking.commands import BookingCommand, PayBooking
 from ticketing.booking.decider import BOOKING
@@ -19,7 +20,6 @@ from ticketing.booking.events import BookingEvent
 from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking
 from ticketing.decider import Decider, Rejection
-from ticketing.errors import TransientError
 from ticketing.ids import booking_stream, payment_stream
 from ticketing.payment.commands import PaymentCommand
 from ticketing.payment.decider import PAYMENT
@@ -36,9 +36,8 @@ R = TypeVar("R", bound=Rejection)
 PAUSES_SECONDS = (0.1, 0.15, 0.225)
 # A digest holds the name that its command had when it was first stored.
 _STORED_NAMES: dict[type[BaseModel], str] = {PayBooking: "ReceivePayment"}
-_HASHES = UUID(
-    "f3a7c1de-2b54-4c0a-8a43-0f5a2a9d6c38"
-)  # the namespace of all digests; any fixed UUID would do
+# The namespace of all digests; any fixed UUID would do.
+_HASHES = UUID("f3a7c1de-2b54-4c0a-8a43-0f5a2a9d6c38")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +87,15 @@ class CommandHandler(Generic[C, S, E, R]):
 
     async def read(self, stream: StreamId) -> S:
         """Return the entity as it is now."""
-        events = await self._store.read_stream(stream)
-        return self._fold([self._codec.decode(event) for event in events], self._decider.initial)
+        return self._state(await self._store.read_stream(stream))
 
     async def _try(
         self, stream: StreamId, command: C, ref: CommandRef, metadata: Metadata
     ) -> Accepted[S, E] | R | None:
         loaded = await self._store.load(stream, ref)
-        state = self._fold(
-            [self._codec.decode(event) for event in loaded.events], self._decider.initial
-        )
+        state = self._state(loaded.events)
         if loaded.already:
-            first = [self._codec.decode(event) for event in loaded.already]
-            return Accepted(state, tuple(first))
+            return Accepted(state, tuple(map(self._codec.decode, loaded.already)))
         outcome = self._decider.decide(command, state, loaded.now)
         if isinstance(outcome, Rejection):
             return outcome
@@ -116,10 +111,11 @@ class CommandHandler(Generic[C, S, E, R]):
         if not isinstance(result, Appended):
             return None  # another command, or a copy of this one, was faster: load again
         self._doorbell.ring(result.slice)
-        return Accepted(self._fold(outcome, state), tuple(outcome))
+        return Accepted(reduce(self._decider.evolve, outcome, state), tuple(outcome))
 
-    def _fold(self, events: Sequence[E], state: S) -> S:
-        return reduce(self._decider.evolve, events, state)
+    def _state(self, events: Sequence[StoredEvent]) -> S:
+        decoded = map(self._codec.decode, events)
+        return reduce(self._decider.evolve, decoded, self._decider.initial)
 
 
 BookingHandler: TypeAlias = CommandHandler[
@@ -139,7 +135,7 @@ def booking_handler(store: EventStore, doorbell: Bell) -> BookingHandler:
         doorbell,
         BOOKING,
         BOOKING_CODEC,
-        lambda command: StreamId(booking_stream(command.booking_id)),
+        lambda command: booking_stream(command.booking_id),
     )
 
 
@@ -150,7 +146,7 @@ def payment_handler(store: EventStore, doorbell: Bell) -> PaymentHandler:
         doorbell,
         PAYMENT,
         PAYMENT_CODEC,
-        lambda command: StreamId(payment_stream(command.payment_id)),
+        lambda command: payment_stream(command.payment_id),
     )
 
 

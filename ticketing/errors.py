@@ -1,14 +1,6 @@
-"""The defects of the business, beside the two kinds of error that the log knows."""
+"""The defects of the business, beside those that the log knows."""
 
-from eventstore.errors import DefectError, TransientError
-
-__all__ = [
-    "CurrencyMismatchError",
-    "DefectError",
-    "ImpossibleTransition",
-    "ReservationMismatchError",
-    "TransientError",
-]
+from eventstore.errors import DefectError
 
 
 class ImpossibleTransition(DefectError):

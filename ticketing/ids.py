@@ -6,6 +6,8 @@ from uuid import UUID, uuid5
 
 from pydantic import StringConstraints
 
+from eventstore.slices import StreamId
+
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 BookingId = NewType("BookingId", _Id)
@@ -17,14 +19,14 @@ ConcertId = NewType("ConcertId", _Id)
 _COMMANDS = UUID("6b1f3c52-8f0e-4d57-9a35-0c2f4c1d7e11")
 
 
-def booking_stream(booking_id: BookingId) -> str:
+def booking_stream(booking_id: BookingId) -> StreamId:
     """Return the name of a booking's stream, which is also the id of its process."""
-    return f"booking-{booking_id}"
+    return StreamId(f"booking-{booking_id}")
 
 
-def payment_stream(payment_id: PaymentId) -> str:
+def payment_stream(payment_id: PaymentId) -> StreamId:
     """Return the name of a payment's stream, which is also the id of its process."""
-    return f"payment-{payment_id}"
+    return StreamId(f"payment-{payment_id}")
 
 
 def booking_of(stream: str) -> BookingId:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Literal, assert_never
 
+from eventstore.errors import DefectError
 from ticketing.booking.rejections import (
     BookingAlreadyExists,
     BookingIsAlreadyConfirmed,
@@ -22,7 +23,6 @@ from ticketing.booking.rejections import (
     TooEarlyToExpire,
     TooManySeats,
 )
-from ticketing.errors import DefectError
 from ticketing.payment.events import RefundReason
 from ticketing.value import Value
 

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingStatus
 from ticketing.booking.rejections import BookingRejection
-from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.commands import ReceivePayment
@@ -56,7 +56,7 @@ class NoAnswerError(TransientError):
 
 
 class BookingProcess(Protocol):
-    """The business process as its clients see it."""
+    """The business process as its clients see it; every call may raise `NoAnswerError`."""
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
         """Place a booking and wait for the decision; a repeated request gets the same answer."""

@@ -3,10 +3,9 @@
 What was left undone is returned as the commands that it came from, to give each a process again.
 """
 
-from eventstore.slices import StreamId
+from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
 from ticketing.command_handler import BookingHandler, PaymentHandler
-from ticketing.errors import TransientError
 from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
 from ticketing.payment.commands import ReceivePayment
 from ticketing.payment_provider.api import PaymentProvider
@@ -62,7 +61,7 @@ async def unended_bookings(
 
 
 async def _placed(booking_id: BookingId, bookings: BookingHandler) -> PlaceBooking:
-    booking = await bookings.read(StreamId(booking_stream(booking_id)))
+    booking = await bookings.read(booking_stream(booking_id))
     assert booking is not None  # its id came from the log
     return PlaceBooking(
         booking_id=booking_id,
@@ -84,7 +83,7 @@ async def open_payments(
 
 
 async def _received(payment_id: PaymentId, payments: PaymentHandler) -> ReceivePayment:
-    payment = await payments.read(StreamId(payment_stream(payment_id)))
+    payment = await payments.read(payment_stream(payment_id))
     assert payment is not None  # its id came from the log
     return ReceivePayment(
         payment_id=payment_id,

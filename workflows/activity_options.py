@@ -6,11 +6,6 @@ from typing import TypedDict
 from temporalio.common import RetryPolicy
 
 
-class LocalOptions(TypedDict):
-    start_to_close_timeout: timedelta
-    retry_policy: RetryPolicy
-
-
 class Options(TypedDict):
     start_to_close_timeout: timedelta
     retry_policy: RetryPolicy
@@ -18,7 +13,7 @@ class Options(TypedDict):
 
 # A command takes two statements, so milliseconds. After 5 s the database is in trouble; a workflow
 # task with local activities must heartbeat after 8 s.
-ENTITY_COMMAND: LocalOptions = {
+ENTITY_COMMAND: Options = {
     "start_to_close_timeout": timedelta(seconds=5),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=30)
@@ -42,7 +37,7 @@ REFUND: Options = {
 }
 
 # A notification is sent at most once: one attempt, and then the process continues.
-NOTIFICATION: LocalOptions = {
+NOTIFICATION: Options = {
     "start_to_close_timeout": timedelta(seconds=3),
     "retry_policy": RetryPolicy(maximum_attempts=1),
 }

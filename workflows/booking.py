@@ -42,9 +42,7 @@ from workflows.messages import (
 )
 from workflows.web_ui import HOW_TO_CANCEL, cancel_request, clipped, ended, listed, update
 
-RE_ARM_FIRST = timedelta(
-    seconds=1
-)  # the first pause when the entity says that it is too early to expire
+RE_ARM_FIRST = timedelta(seconds=1)  # the pause when the entity says: too early to expire
 RE_ARM_MAX = timedelta(minutes=1)  # pauses double, so that clocks far apart cost few timers
 
 C = TypeVar("C", bound=BookingCommand)
@@ -101,9 +99,9 @@ class BookingWorkflow:
         if expires_at:
             await self._remind(expires_at, terms.reminder_before)
         deadline = expires_at and expires_at + terms.expiry_grace
-        pause = RE_ARM_FIRST
+        expire, pause = ExpireBooking(booking_id=self._request.booking_id), RE_ARM_FIRST
         while not await self._woken(until=deadline, summary="the booking expires"):
-            expired = await self._expire()
+            expired = await self._ask(BookingActivities.expire_booking, expire, "expire")
             if not isinstance(expired, TooEarlyToExpire):
                 return await self._close(expired)
             deadline = workflow.now() + pause  # the database's clock is behind Temporal's
@@ -168,10 +166,6 @@ class BookingWorkflow:
         # a refused reservation holds no seats; one that timed out may hold them
         return await self._close(answer, holds_seats=refusal is None)
 
-    async def _expire(self) -> BookingAnswer:
-        command = ExpireBooking(booking_id=self._request.booking_id)
-        return await self._ask(BookingActivities.expire_booking, command, "expire")
-
     async def _cancel(self, request: CancelRequest) -> BookingOutcome:
         command = CancelBooking(
             booking_id=self._request.booking_id,
@@ -220,7 +214,7 @@ class BookingWorkflow:
         summary: str,
     ) -> BookingAnswer:
         """Send a command to the booking, and retry until it answers."""
-        self._say(f"the booking's answer to '{summary}'")
+        self._waiting_for = f"the answer to '{summary}'"
         return await steps.ask(step, command, summary)
 
     async def _woken(self, *, until: datetime | None, summary: str) -> bool:

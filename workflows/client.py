@@ -51,15 +51,13 @@ class OrchestratedBookingProcess:
         self._patience = patience
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
-        """Place a booking and wait for the decision; a repeated request gets the same answer.
-
-        Raises:
-            NoAnswerError: the booking process is started, but did not decide in time.
-        """
         try:
-            return await self._start_and_decide(request, WorkflowIDReusePolicy.REJECT_DUPLICATE)
-        except WorkflowAlreadyStartedError:
-            return await self._existing(request)
+            try:
+                return await self._start_and_decide(request, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+            except WorkflowAlreadyStartedError:
+                return await self._existing(request)
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
 
     async def _start_and_decide(
         self, request: PlaceBooking, reuse: WorkflowIDReusePolicy
@@ -82,17 +80,14 @@ class OrchestratedBookingProcess:
                 id=f"decision-{pseudonym(self._client.data_converter, _digest(request))}",
                 rpc_timeout=self._patience,
             )
-        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
         finally:
-            with suppress(
-                RPCError, WorkflowAlreadyStartedError
-            ):  # asyncio would warn of an exception that nobody read
+            # asyncio would warn of an exception that nobody read
+            with suppress(RPCError, WorkflowAlreadyStartedError):
                 await start.workflow_handle()
 
     async def _existing(self, request: PlaceBooking) -> PlaceAnswer:
         """Return the answer of a process that exists, perhaps because of another request."""
-        handle = self._booking(request.booking_id)
+        handle = booking_handle(self._client, request.booking_id)
         progress = await self._progress(handle)
         if progress.outcome and progress.outcome.status == "rejected":
             # nothing was booked, so a corrected request may use the id
@@ -103,10 +98,7 @@ class OrchestratedBookingProcess:
             )
         if progress.decision:
             return progress.decision
-        try:
-            return await handle.execute_update(BookingWorkflow.decision, rpc_timeout=self._patience)
-        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
+        return await handle.execute_update(BookingWorkflow.decision, rpc_timeout=self._patience)
 
     async def _progress(
         self, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
@@ -125,11 +117,6 @@ class OrchestratedBookingProcess:
         )
 
     async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
-        """Hand in a captured payment and wait until it is applied or refunded.
-
-        Raises:
-            NoAnswerError: the payment process is started, but did not end in time.
-        """
         handle = await start_payment(self._client, self._task_queue, payment)
         if await (await handle.describe()).memo_value(CONTENT, "") != _digest(payment):
             return PaymentOutcome(
@@ -138,12 +125,7 @@ class OrchestratedBookingProcess:
         return await self._result(handle, f"{payment.payment_id} is not settled in time")
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
-        """Cancel a booking and wait for its end.
-
-        Raises:
-            NoAnswerError: the process has the request, but did not end in time.
-        """
-        handle = self._booking(booking_id)
+        handle = booking_handle(self._client, booking_id)
         try:
             return await handle.execute_update(
                 BookingWorkflow.cancel, CancelRequest(reason=reason), rpc_timeout=self._patience
@@ -153,11 +135,6 @@ class OrchestratedBookingProcess:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-        return await self._cancel_ended(handle)
-
-    async def _cancel_ended(
-        self, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
-    ) -> CancelAnswer:
         try:
             outcome = await self._result(handle, f"{handle.id} did not end in time")
         except RPCError as error:
@@ -173,9 +150,6 @@ class OrchestratedBookingProcess:
                 return await handle.result()
         except TimeoutError as error:
             raise NoAnswerError(too_late) from error
-
-    def _booking(self, booking_id: BookingId) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
-        return booking_handle(self._client, booking_id)
 
 
 def booking_handle(
@@ -254,9 +228,7 @@ async def _columns_of_booking(client: Client, booking_id: BookingId) -> TypedSea
     try:
         found = (await booking_handle(client, booking_id).describe()).typed_search_attributes
     except RPCError as error:
-        if (
-            error.status is RPCStatusCode.NOT_FOUND
-        ):  # the booking has no workflow yet, or its history was deleted
-            return TypedSearchAttributes.empty
-        raise
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return TypedSearchAttributes.empty  # it has no workflow yet, or its history was deleted
     return TypedSearchAttributes([pair for pair in found if pair.key in (CONCERT_ID, CLIENT_ID)])

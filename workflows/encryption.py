@@ -182,11 +182,7 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
             return Payload.FromString(cipher.decrypt(nonce, sealed, _bound(key_id, workflow_id)))
-        except (
-            InvalidTag,
-            ValueError,
-            DecodeError,
-        ):  # ValueError means that it is too short for a nonce
+        except (InvalidTag, ValueError, DecodeError):  # a ValueError: too short for a nonce
             raise PayloadRefusedError("it was tampered with, or truncated") from None
 
     def _sealed(self, payload: Payload) -> Payload:

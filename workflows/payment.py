@@ -5,9 +5,7 @@ refunds the payment. Every step is safe to repeat; the entities decide every rac
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -38,10 +36,6 @@ from workflows.web_ui import ended
 
 PAUSE_FIRST = timedelta(seconds=1)  # a confirmation takes about this long
 PAUSE_MAX = timedelta(seconds=30)
-
-S = TypeVar("S")
-C = TypeVar("C")
-A = TypeVar("A")
 
 
 @workflow.defn
@@ -74,7 +68,7 @@ class PaymentWorkflow:
                 return outcome
 
     async def _settle(self, payment: ReceivePayment) -> PaymentOutcome:
-        received = await _ask(PaymentActivities.receive_payment, payment, "receive")
+        received = await steps.ask(PaymentActivities.receive_payment, payment, "receive")
         if not isinstance(received, PaymentAccepted):
             return PaymentOutcome(
                 payment_id=payment.payment_id, status="rejected", reason=received.type
@@ -116,7 +110,7 @@ class PaymentWorkflow:
             payment_id=self._payment.payment_id,
             amount=self._payment.amount,
         )
-        return await _ask(BookingActivities.pay_booking, command, "pay the booking")
+        return await steps.ask(BookingActivities.pay_booking, command, "pay the booking")
 
     async def _reinstate(self) -> BookingAnswer:
         """Follow the late payment policy: reserve the same seats again if all of them are free."""
@@ -137,16 +131,16 @@ class PaymentWorkflow:
             **RESERVATION,
         )
         if not isinstance(reserved, Reserved):
-            return (
-                await self._ask_booking()
-            )  # another payment may have settled the booking meanwhile
+            return await self._ask_booking()  # another payment may have settled it meanwhile
         command = ReinstateBooking(
             booking_id=self._payment.booking_id,
             payment_id=self._payment.payment_id,
             amount=self._payment.amount,
             tickets=reserved.tickets,
         )
-        answer = await _ask(BookingActivities.reinstate_booking, command, "reinstate the booking")
+        answer = await steps.ask(
+            BookingActivities.reinstate_booking, command, "reinstate the booking"
+        )
         if not isinstance(answer, BookingAccepted):
             await self._release(attempt)
         return answer
@@ -160,17 +154,16 @@ class PaymentWorkflow:
         command = ApplyPayment(
             payment_id=self._payment.payment_id, booking_id=self._payment.booking_id
         )
-        applied = await _ask(PaymentActivities.apply_payment, command, "apply")
+        applied = await steps.ask(PaymentActivities.apply_payment, command, "apply")
         if not isinstance(applied, PaymentAccepted):
             raise ApplicationError(f"paid but not applied: {applied!r}", non_retryable=True)
         await self._tell_client("settled", self._payment.booking_id, booking)
-        await (
-            self._tell_booking_process()
-        )  # last, because this order saves a workflow task, which is an Action
+        # Last, because this order saves a workflow task, which is an Action.
+        await self._tell_booking_process()
 
     async def _refund(self, reason: RefundReason) -> PaymentOutcome:
         request = RequestRefund(payment_id=self._payment.payment_id, reason=reason)
-        requested = await _ask(PaymentActivities.request_refund, request, "request the refund")
+        requested = await steps.ask(PaymentActivities.request_refund, request, "request the refund")
         if not isinstance(requested, PaymentAccepted):
             raise ApplicationError(f"cannot be refunded: {requested!r}", non_retryable=True)
         steps.say(f"the provider to refund {self._payment.amount} ({reason})")
@@ -181,7 +174,7 @@ class PaymentWorkflow:
             **REFUND,
         )
         record = RecordRefund(payment_id=self._payment.payment_id, refund_ref=refund_ref)
-        await _ask(PaymentActivities.record_refund, record, "record the refund")
+        await steps.ask(PaymentActivities.record_refund, record, "record the refund")
         booking = await self._booking()
         if booking:  # without a booking there is no client to notify
             await self._tell_client("refunded", self._payment.payment_id, booking, reason=reason)
@@ -190,7 +183,7 @@ class PaymentWorkflow:
         )
 
     async def _booking(self) -> BookingAccepted | None:
-        return await _ask(
+        return await steps.ask(
             BookingActivities.read_booking, self._payment.booking_id, "read the booking"
         )
 
@@ -226,9 +219,3 @@ class PaymentWorkflow:
                 reason=reason,
             )
         )
-
-
-async def _ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
-    """Send a command to an entity, and retry until it answers."""
-    steps.say(f"the answer to '{summary}'")
-    return await steps.ask(step, command, summary)

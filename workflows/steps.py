@@ -30,6 +30,7 @@ async def read_terms() -> ProcessTerms:
 
 async def ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
     """Send a command to an entity, and retry until it answers."""
+    say(f"the answer to '{summary}'")
     return await workflow.execute_local_activity_method(
         step, command, summary=clipped(summary), **ENTITY_COMMAND
     )

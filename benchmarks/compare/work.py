@@ -11,8 +11,8 @@ import asyncpg
 from temporalio.service import RPCError
 
 from benchmarks.compare.sides import Side
+from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
-from ticketing.errors import TransientError
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment_provider.api import CaptureRequest

@@ -15,10 +15,9 @@ from entrypoints.cli.reads import views_caught_up
 from entrypoints.processes import booking_process, temporal_of
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
-from eventstore.slices import StreamId
+from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.state import Booking
-from ticketing.errors import TransientError
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId, booking_stream
 from ticketing.money import Money
 from ticketing.payment_provider.api import (
@@ -169,7 +168,7 @@ async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
 @command(app)
 async def history(booking_id: BookingArgument, as_json: Json = False) -> None:
     """List every event of a booking."""
-    stream = StreamId(booking_stream(inputs.identity(BookingId, booking_id)))
+    stream = booking_stream(inputs.identity(BookingId, booking_id))
     async with box_office(Settings()) as parts:
         events = await parts.store.read_stream(stream)
     if not events:
@@ -234,7 +233,7 @@ async def list_bookings(
 
 
 async def _booking(parts: BoxOffice, booking_id: BookingId) -> Booking | None:
-    return await parts.bookings.read(StreamId(booking_stream(booking_id)))
+    return await parts.bookings.read(booking_stream(booking_id))
 
 
 async def _capture(parts: BoxOffice, request: CaptureRequest) -> ProviderPayment:

@@ -16,7 +16,7 @@ from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import connect_temporal, run_worker
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
-from ticketing.errors import TransientError
+from eventstore.errors import TransientError
 from ticketing.ids import ClientId
 from ticketing.payment.commands import ReceivePayment
 from ticketing.reconciliation import (

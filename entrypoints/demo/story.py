@@ -12,7 +12,6 @@ from entrypoints.errors import InvariantsBroken, NotAsTold
 from entrypoints.processes import booking_process
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
-from eventstore.slices import StreamId
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingStatus
 from ticketing.booking.state import Booking
@@ -81,13 +80,13 @@ class Story:
 
     async def log_is(self, request: PlaceBooking, *events: str) -> None:
         """Look at the log: what was recorded of the booking."""
-        stored = await self.parts.store.read_stream(StreamId(booking_stream(request.booking_id)))
+        stored = await self.parts.store.read_stream(booking_stream(request.booking_id))
         check(f"the log of {request.booking_id}", tuple(event.type for event in stored), events)
         say(f"The log says: {', '.join(events)}")
 
     async def booking(self, request: PlaceBooking) -> Booking:
         """Return the booking as it is now."""
-        stream = StreamId(booking_stream(request.booking_id))
+        stream = booking_stream(request.booking_id)
         booking = await self.parts.bookings.read(stream)
         assert booking is not None  # it was placed
         return booking

@@ -83,7 +83,9 @@ class Bookings:
 
     async def versions(self, requests: Iterable[PlaceBooking]) -> dict[BookingId, str]:
         """Return the build id of the version that each booking is on."""
-        ids = {booking_stream(request.booking_id): request.booking_id for request in requests}
+        ids: dict[str, BookingId] = {
+            booking_stream(request.booking_id): request.booking_id for request in requests
+        }
 
         found: dict[BookingId, str] = {}
 

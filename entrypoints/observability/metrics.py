@@ -73,6 +73,6 @@ class Metrics(Collector):
         """Yield the measures to the registry."""
         for measure, samples in self._samples.items():
             family = GaugeMetricFamily(PREFIX + measure.name, measure.help, labels=measure.labels)
-            for sample in samples:
-                family.add_metric(sample.labels, sample.value)
+            for labels, value in samples.items():
+                family.add_metric(labels, value)
             yield family

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from entrypoints.http.bodies import read
-from ticketing.errors import TransientError
+from eventstore.errors import TransientError
 from ticketing.notice_receiver import NoticeReceiver, Received
 from ticketing.payment_provider.notices import parse_notice
 from ticketing.payment_provider.signature import SignatureRefusal, verify

@@ -1,4 +1,4 @@
-"""How far each consumer is, in the database of its effects: both move in one transaction.
+"""How far every consumer is, in the database of its effects: both move in one transaction.
 
 Give the pool an `idle_in_transaction_session_timeout`: a hung owner keeps its slice from others
 until the server ends its transaction.
@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
-from asyncpg import Connection, Pool, Record
+from asyncpg import Connection, Pool
 
 from eventstore.api import Checkpoint, Claim, DeadLetter, StoredEvent
 from eventstore.errors import Fenced
@@ -56,7 +56,7 @@ UPDATE es.checkpoint AS c
          WHERE consumer = $1 AND generation = $2 AND slice = ANY ($3::integer[])
            FOR UPDATE SKIP LOCKED) AS free
  WHERE (c.consumer, c.generation, c.slice) = (free.consumer, free.generation, free.slice)
-RETURNING c.slice, c.position, c.epoch
+RETURNING c.consumer, c.generation, c.slice, c.position, c.epoch
 """
 
 # No row: another owner raised the epoch.
@@ -81,7 +81,7 @@ SELECT DISTINCT stream_id FROM es.dead_letter
 """
 
 DEAD_LETTERS = """
-SELECT consumer, generation, slice, position, stream_id, attempts, error, parked_at
+SELECT consumer, generation, slice, position, stream_id AS stream, attempts, error, parked_at
   FROM es.dead_letter
  WHERE resolved_at IS NULL
  ORDER BY parked_at, slice, position
@@ -113,12 +113,12 @@ UPDATE es.checkpoint AS c
    SET position = s.floor, epoch = c.epoch + 1, owner = NULL
   FROM es.slice AS s
  WHERE c.consumer = $1 AND c.generation = $2 AND s.slice = c.slice
-RETURNING c.slice, c.position, c.epoch
+RETURNING c.consumer, c.generation, c.slice, c.position, c.epoch
 """
 
 
 class PostgresCheckpointStore:
-    """`CheckpointStore` over the schema `es`; a transaction is a connection."""
+    """A `CheckpointStore` over the schema `es`; a transaction is a connection."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -137,7 +137,7 @@ class PostgresCheckpointStore:
         self, consumer: str, generation: int, slices: Collection[Slice], member: UUID
     ) -> Sequence[Claim]:
         rows = await self._pool.fetch(CLAIM, consumer, generation, list(slices), member)
-        return [_claim(consumer, generation, row) for row in rows]
+        return [Claim(**row) for row in rows]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -168,44 +168,17 @@ class PostgresCheckpointStore:
         return frozenset(StreamId(row["stream_id"]) for row in rows)
 
     async def dead_letters(self) -> Sequence[DeadLetter]:
-        return [_dead_letter(row) for row in await self._pool.fetch(DEAD_LETTERS)]
+        return [DeadLetter(**row) for row in await self._pool.fetch(DEAD_LETTERS)]
 
     async def resolve(self, tx: Connection, letter: DeadLetter) -> bool:
         return await tx.fetchval(RESOLVE, *_key(letter), letter.position) is not None
 
     async def lag(self) -> Sequence[Checkpoint]:
-        return [
-            Checkpoint(
-                consumer=row["consumer"],
-                generation=row["generation"],
-                slice=Slice(row["slice"]),
-                position=row["position"],
-                head=row["head"],
-            )
-            for row in await self._pool.fetch(LAG)
-        ]
+        return [Checkpoint(**row) for row in await self._pool.fetch(LAG)]
 
     async def reset(self, tx: Connection, consumer: str, generation: int) -> Sequence[Claim]:
-        rows = await tx.fetch(RESET, consumer, generation)
-        return [_claim(consumer, generation, row) for row in rows]
+        return [Claim(**row) for row in await tx.fetch(RESET, consumer, generation)]
 
 
 def _key(of: Claim | DeadLetter) -> tuple[str, int, Slice]:
     return of.consumer, of.generation, of.slice
-
-
-def _claim(consumer: str, generation: int, row: Record) -> Claim:
-    return Claim(consumer, generation, Slice(row["slice"]), row["position"], row["epoch"])
-
-
-def _dead_letter(row: Record) -> DeadLetter:
-    return DeadLetter(
-        consumer=row["consumer"],
-        generation=row["generation"],
-        slice=Slice(row["slice"]),
-        position=row["position"],
-        stream=StreamId(row["stream_id"]),
-        attempts=row["attempts"],
-        error=row["error"],
-        parked_at=row["parked_at"],
-    )

@@ -1,7 +1,7 @@
-"""Wakes consumers of all processes through LISTEN and NOTIFY, on a connection of its own.
+"""The doorbell wakes consumers of all processes by LISTEN and NOTIFY, on its own connection.
 
-Never inside the append: NOTIFY takes a lock of the whole server until the commit is on disk, so
-it would put all appends in one queue. Rings are collected and sent together instead.
+It never rings inside an append: NOTIFY takes a lock of the whole server until the commit is on
+disk, so it would put all appends in one queue. Rings are collected and sent together instead.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 
 
 class PostgresDoorbell:
-    """`Doorbell` between processes; works inside `async with`. While disconnected it is silent."""
+    """A `Doorbell` between processes, inside `async with`; it is silent while disconnected."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url

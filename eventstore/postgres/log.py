@@ -1,4 +1,4 @@
-"""The log in Postgres. One round trip to load, one to append."""
+"""The log in Postgres takes one round trip to load, and one to append."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -82,10 +82,10 @@ OUTCOMES = ("appended", "duplicate", "conflict", "reused")  # of es.append
 
 
 class PostgresEventStore:
-    """`EventStore` over the schema `es`; on a connection, it joins that one's transaction.
+    """An `EventStore` over the schema `es`; on a connection, it joins that one's transaction.
 
-    `observe` is told the outcome of each append: one of `OUTCOMES`. A command that is found to be
-    a repeat before anything is appended counts as a duplicate as well.
+    `observe` is called with the outcome of every append, one of `OUTCOMES`. A command that is found
+    to be a repeat before anything is appended counts as a duplicate as well.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class PostgresEventStore:
             now=rows[0]["now"],
             version=events[-1].version if events else 0,
             events=events,
-            already=[each for each in events if recorded and each.command_id == command.id],
+            already=[event for event in events if recorded and event.command_id == command.id],
         )
 
     async def append(

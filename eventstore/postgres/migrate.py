@@ -1,8 +1,7 @@
-"""Brings a database forward: each `NNNN_what.sql` once, in order, never changed afterwards."""
+"""A database is migrated by files `NNNN_what.sql`: each runs once, in order, and never changes."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,20 +29,8 @@ RECORD = "INSERT INTO public.migration (name, checksum) VALUES ($1, $2)"
 _FILE_NAME = re.compile(r"\d{4}_\w+\.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """A file of SQL; its name is unique over all directories: `eventstore/0001_log.sql`."""
-
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        return sha256(self.sql.encode()).hexdigest()
-
-
 async def migrate(connection: Connection, directories: Sequence[Path]) -> Sequence[str]:
-    """Apply what is missing, each file in a transaction of its own; returns the names applied.
+    """Apply what is missing, each file in a transaction of its own, and return their names.
 
     Safe to call from several processes at once. Directories are applied one after the other.
 
@@ -51,33 +38,35 @@ async def migrate(connection: Connection, directories: Sequence[Path]) -> Sequen
         DefectError: a file that was applied has changed, or a new one sorts before an applied one.
     """
     migrations = [migration for directory in directories for migration in _read(directory)]
-    return [each.name for each in migrations if await _apply(connection, each)]
+    return [name for name, sql in migrations if await _apply(connection, name, sql)]
 
 
-def _read(directory: Path) -> Sequence[Migration]:
+def _read(directory: Path) -> Sequence[tuple[str, str]]:
+    """Return names, each unique over all directories (`eventstore/0001_log.sql`), and texts."""
     files = sorted(directory.resolve().glob("*.sql"))
     numbers = [file.name[:4] for file in files]
     if len(set(numbers)) < len(files) or not all(_FILE_NAME.fullmatch(file.name) for file in files):
         raise DefectError(f"{directory}: migrations are NNNN_what.sql, each number once")
     package = directory.resolve().parent.name
-    return [Migration(f"{package}/{file.name}", file.read_text("utf-8")) for file in files]
+    return [(f"{package}/{file.name}", file.read_text("utf-8")) for file in files]
 
 
-async def _apply(connection: Connection, migration: Migration) -> bool:
+async def _apply(connection: Connection, name: str, sql: str) -> bool:
+    checksum = sha256(sql.encode()).hexdigest()
     async with connection.transaction(isolation="read_committed"):
         await connection.execute(LOCK)
         await connection.execute(CREATE_TABLE)
         applied: dict[str, str] = {
             row["name"]: row["checksum"] for row in await connection.fetch(APPLIED)
         }
-        if migration.name in applied:
-            if applied[migration.name] != migration.checksum:
-                raise DefectError(f"{migration.name} changed after it was applied; add a new file")
+        if name in applied:
+            if applied[name] != checksum:
+                raise DefectError(f"{name} changed after it was applied; add a new file")
             return False
-        package = migration.name.partition("/")[0]
-        newest = max((name for name in applied if name.startswith(f"{package}/")), default="")
-        if newest > migration.name:
-            raise DefectError(f"{migration.name} comes too late: {newest} is applied already")
-        await connection.execute(migration.sql)
-        await connection.execute(RECORD, migration.name, migration.checksum)
+        package = name.partition("/")[0]
+        newest = max((other for other in applied if other.startswith(f"{package}/")), default="")
+        if newest > name:
+            raise DefectError(f"{name} comes too late: {newest} is applied already")
+        await connection.execute(sql)
+        await connection.execute(RECORD, name, checksum)
     return True

@@ -1,4 +1,4 @@
-"""Checks the log's promises over everything that is stored, and says where one is broken."""
+"""The log's promises are checked over everything that is stored, by SQL."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -89,13 +89,13 @@ class Finding:
 
 
 async def verify_log(pool: Pool) -> Sequence[Finding]:
-    """Everything that is wrong with the log; nothing, if it keeps its promises."""
+    """Return every broken promise of the log."""
     async with (
         pool.acquire() as connection,
         # One snapshot for all checks: what commits meanwhile is not half seen.
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        findings = [each async for each in _misplaced(connection)]
+        findings = [finding async for finding in _misplaced(connection)]
         for check in CHECKS:
             rows = await connection.fetch(check, timeout=PATIENCE_SECONDS)
             findings += [Finding(row["place"], row["problem"]) for row in rows]
@@ -103,7 +103,7 @@ async def verify_log(pool: Pool) -> Sequence[Finding]:
 
 
 async def _misplaced(connection: PoolConnectionProxy) -> AsyncIterator[Finding]:
-    """What contradicts `eventstore.slices`."""
+    """Yield what contradicts `eventstore.slices`."""
     stored = {row["slice"]: row["category"] for row in await connection.fetch(SLICES)}
     expected = {slice: name for name in CATEGORY_BASE for slice in slices_of(name)}
     if stored != expected:

@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from temporalio.service import RPCError
 
-from eventstore.slices import StreamId
+from eventstore.errors import TransientError
 from tests.chaos.plans import TOTAL, Plan
 from tests.support.builders import PRICE, capture_request
 from ticketing.command_handler import BookingHandler
-from ticketing.errors import TransientError
 from ticketing.ids import booking_stream
 from ticketing.money import Money
 from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
@@ -79,7 +78,7 @@ class Clients:
         return await _insist(lambda: self.process.pay(captured.received()))
 
     async def _until_expired(self, plan: Plan) -> None:
-        stream = StreamId(booking_stream(plan.booking_id))
+        stream = booking_stream(plan.booking_id)
         while True:
             booking = await self.bookings.read(stream)
             assert booking is not None

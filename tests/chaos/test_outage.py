@@ -7,11 +7,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from eventstore.slices import StreamId
+from eventstore.errors import TransientError
 from tests.support.controls import BOOKING_ID, PAYMENT_ID, RECEIVE
 from tests.unit.choreography.office import open_office
-from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
-from ticketing.errors import TransientError
 from ticketing.ids import booking_stream, payment_stream
 from ticketing.process import NoAnswerError
 from workflows.client import OrchestratedBookingProcess
@@ -40,9 +38,9 @@ async def test_events_wait_for_their_process_until_temporal_is_back() -> None:
     await office.place()
     await office.receive()
     client = cast(Client, AwayFromHome())
-    starter = ProcessStarter(client, "ticketing", BOOKING_CODEC, PAYMENT_CODEC)
-    [placed] = await office.store.read_stream(StreamId(booking_stream(BOOKING_ID)))
-    [received] = await office.store.read_stream(StreamId(payment_stream(PAYMENT_ID)))
+    starter = ProcessStarter(client, "ticketing")
+    [placed] = await office.store.read_stream(booking_stream(BOOKING_ID))
+    [received] = await office.store.read_stream(payment_stream(PAYMENT_ID))
     with pytest.raises(TransientError, match="connection refused"):
         await starter.on_booking_event(placed)
     with pytest.raises(TransientError, match="connection refused"):

@@ -16,13 +16,13 @@ from entrypoints.processes import booking_process, members, sweeps
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
+from eventstore.errors import TransientError
 from tests.support.builders import PRICE, SHORT, capture_request, concert
 from tests.support.clock import Clock
 from tests.support.gates import Gate, with_before
 from tests.support.provider import Provider
 from tests.support.stage import PATIENCE, Stage, mailing_office
 from tests.support.waiting import eventually
-from ticketing.errors import TransientError
 from ticketing.ids import BookingId
 from ticketing.money import Money
 from ticketing.payment_provider.api import ProviderPayment

@@ -124,7 +124,7 @@ async def test_fault_7_bookings_whose_placing_commits_late_are_confirmed(twin: T
             twin.parts.doorbell,
             BOOKING,
             BOOKING_CODEC,
-            lambda command: StreamId(booking_stream(command.booking_id)),
+            lambda command: booking_stream(command.booking_id),
         )
         await late.execute(place(first, "1-1"), command_id=uuid4(), metadata={})
         placing = twin.parts.bookings.execute(place(second, "1-2"), command_id=uuid4(), metadata={})

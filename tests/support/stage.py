@@ -69,12 +69,12 @@ class Stage:
         return self.settings.model_copy(update=settings)
 
     async def booking(self, booking_id: str) -> Booking:
-        found = await self.parts.bookings.read(StreamId(booking_stream(BookingId(booking_id))))
+        found = await self.parts.bookings.read(booking_stream(BookingId(booking_id)))
         assert found is not None
         return found
 
     async def payment(self, payment_id: str) -> Payment | None:
-        return await self.parts.payments.read(StreamId(payment_stream(PaymentId(payment_id))))
+        return await self.parts.payments.read(payment_stream(PaymentId(payment_id)))
 
     async def until_booking(self, booking_id: str, *statuses: str, holding: int) -> None:
         """Wait until the booking is in one of the statuses and holds so many seats."""

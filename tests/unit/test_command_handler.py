@@ -13,7 +13,7 @@ from eventstore.api import (
     VersionConflict,
 )
 from eventstore.codec import Codec
-from eventstore.errors import CommandIdReusedError
+from eventstore.errors import CommandIdReusedError, TransientError
 from eventstore.memory import MemoryDoorbell, MemoryEventStore
 from eventstore.slices import StreamId
 from tests.support.controls import (
@@ -43,10 +43,10 @@ from ticketing.booking.rejections import (
 )
 from ticketing.booking.state import Booking
 from ticketing.command_handler import PAUSES_SECONDS, Accepted, CommandHandler
-from ticketing.errors import ImpossibleTransition, TransientError
+from ticketing.errors import ImpossibleTransition
 from ticketing.ids import booking_stream, command_id
 
-STREAM = StreamId(booking_stream(BOOKING_ID))
+STREAM = booking_stream(BOOKING_ID)
 CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
 
 Answer: TypeAlias = Accepted[Booking | None, BookingEvent] | BookingRejection

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from eventstore.errors import DefectError
 from tests.unit.test_rejections import BOOKING_REJECTIONS
 from ticketing.booking.rejections import BookingRejection, final_status_in
-from ticketing.errors import DefectError
 from ticketing.policies import (
     UNKNOWN_BOOKING_PATIENCE,
     ProcessTerms,

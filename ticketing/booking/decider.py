@@ -48,7 +48,7 @@ from ticketing.booking.rejections import (
 from ticketing.booking.state import Booking, evolve
 from ticketing.decider import Decider
 from ticketing.money import total_of
-from ticketing.seats import Seat, Ticket
+from ticketing.seats import Ticket
 
 SEATS_PER_BOOKING_MAX = 10  # the hall sells no larger group
 NOTHING: tuple[BookingEvent, ...] = ()  # the command is accepted and changes nothing
@@ -245,11 +245,7 @@ def _tickets_match(tickets: Sequence[Ticket], booking: Booking) -> bool:
 
 
 def _by_seat(tickets: Sequence[Ticket]) -> tuple[Ticket, ...]:
-    return tuple(sorted(tickets, key=_seat))
-
-
-def _seat(ticket: Ticket) -> Seat:
-    return ticket.seat
+    return tuple(sorted(tickets, key=lambda ticket: ticket.seat))
 
 
 BOOKING: Decider[BookingCommand, Booking | None, BookingEvent, BookingRejection] = Decider(

@@ -92,9 +92,7 @@ def _placed(booking: Booking | None, event: BookingPlaced) -> Booking:
 def _can_follow(booking: Booking, event: BookingEvent) -> bool:
     free = booking.total is not None and booking.total.amount_minor == 0
     if booking.status == "confirmed" and (free or booking.payment_id is not None):
-        return isinstance(
-            event, BookingSettled
-        )  # nothing is owed, so only the settlement may follow
+        return isinstance(event, BookingSettled)  # nothing is owed, so nothing else may follow
     match event:
         case BookingConfirmed() | BookingDenied():
             return booking.status == "awaiting_confirmation"

@@ -6,9 +6,9 @@ indexes of the views, what happened lately by the times of the log, seats by con
 
 from datetime import datetime, timedelta
 
-from asyncpg import Pool, Record
+from asyncpg import Pool
 
-from ticketing.metrics.api import Metric, Sample, Samples
+from ticketing.metrics.api import Metric, Samples
 
 LATELY = timedelta(hours=1)  # long enough for a quiet box office, short enough to mean "now"
 CONCERTS_MAX = 50  # the next concerts; Prometheus keeps a few series of each
@@ -199,13 +199,9 @@ async def measure(pool: Pool) -> Samples:
         since: datetime = await connection.fetchval(SINCE, LATELY)
         binds = {**dict.fromkeys(OF_LATELY, (since,)), SEATS: (CONCERTS_MAX,)}
         return {
-            metric: [
-                _sample(metric, row)
+            metric: {
+                tuple(row[label] for label in metric.labels): float(row["value"])
                 for row in await connection.fetch(statement, *binds.get(statement, ()))
-            ]
+            }
             for metric, statement in METRICS.items()
         }
-
-
-def _sample(of: Metric, row: Record) -> Sample:
-    return Sample(tuple(row[label] for label in of.labels), float(row["value"]))

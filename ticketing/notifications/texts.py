@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from textwrap import fill
 
-from ticketing.errors import DefectError
+from eventstore.errors import DefectError
 from ticketing.money import Money
 from ticketing.notifications.api import Notification, NotificationKind
 

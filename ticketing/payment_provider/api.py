@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, ConfigDict
 
-from ticketing.errors import DefectError
+from eventstore.errors import DefectError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.commands import ReceivePayment

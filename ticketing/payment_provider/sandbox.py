@@ -7,7 +7,7 @@ from typing import TypeVar
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from ticketing.errors import TransientError
+from eventstore.errors import TransientError
 from ticketing.ids import PaymentId
 from ticketing.payment_provider.api import (
     CaptureRefused,
@@ -17,9 +17,7 @@ from ticketing.payment_provider.api import (
 )
 from ticketing.value import ShortText
 
-TIMEOUT = timedelta(
-    seconds=5
-)  # an answer takes milliseconds, and every caller waits longer than this
+TIMEOUT = timedelta(seconds=5)  # an answer takes milliseconds, and every caller waits longer
 NOT_NOW = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 T = TypeVar("T")
@@ -37,13 +35,6 @@ class _Refusal(BaseModel):
     reason: str
 
 
-PAYMENT = TypeAdapter(ProviderPayment)
-PAGE = TypeAdapter(tuple[ProviderPayment, ...])
-REFUND = TypeAdapter(_Refund)
-PROBLEM = TypeAdapter(_Problem)
-REFUSAL = TypeAdapter(_Refusal)
-
-
 class SandboxProvider:
     """A `PaymentProvider` over HTTP; the caller opens and closes the session."""
 
@@ -58,9 +49,9 @@ class SandboxProvider:
         status, answer = await self._ask("POST", self._payments, about, key=about, json=body)
         match status:
             case HTTPStatus.CREATED:
-                return _parse(PAYMENT, answer, about)
+                return _parse(ProviderPayment, answer, about)
             case HTTPStatus.PAYMENT_REQUIRED:
-                return CaptureRefused(reason=_parse(REFUSAL, answer, about).reason)
+                return CaptureRefused(reason=_parse(_Refusal, answer, about).reason)
             case _:
                 raise _our_fault(status, answer, about)
 
@@ -69,7 +60,7 @@ class SandboxProvider:
         status, answer = await self._ask("POST", url, payment_id, key=payment_id)
         match status, _error(answer):
             case (HTTPStatus.CREATED, _) | (HTTPStatus.CONFLICT, "already_refunded"):
-                return _parse(REFUND, answer, payment_id).refund_ref
+                return _parse(_Refund, answer, payment_id).refund_ref
             case HTTPStatus.PAYMENT_REQUIRED, _:
                 raise TransientError(f"sandbox: refused for now to refund payment {payment_id}")
             case _:
@@ -79,7 +70,7 @@ class SandboxProvider:
         status, answer = await self._ask("GET", f"{self._payments}/{payment_id}", payment_id)
         match status, _error(answer):
             case HTTPStatus.OK, _:
-                return _parse(PAYMENT, answer, payment_id)
+                return _parse(ProviderPayment, answer, payment_id)
             case HTTPStatus.NOT_FOUND, "unknown_payment":
                 return None
             case _:
@@ -98,7 +89,7 @@ class SandboxProvider:
         status, answer = await self._ask("GET", url, "ledger")
         if status != HTTPStatus.OK:
             raise _our_fault(status, answer, "ledger")
-        return _parse(PAGE, answer, "ledger")
+        return _parse(tuple[ProviderPayment, ...], answer, "ledger")
 
     async def _ask(
         self,
@@ -127,9 +118,9 @@ class SandboxProvider:
         return status, answer
 
 
-def _parse(kind: TypeAdapter[T], answer: bytes, about: str) -> T:
+def _parse(kind: type[T], answer: bytes, about: str) -> T:
     try:
-        return kind.validate_json(answer)
+        return TypeAdapter(kind).validate_json(answer)
     except ValidationError as error:
         raise _unknown(about, "it cannot be read") from error
 
@@ -137,7 +128,7 @@ def _parse(kind: TypeAdapter[T], answer: bytes, about: str) -> T:
 def _error(answer: bytes) -> str | None:
     """Return the provider's name for the error, None if it gave none."""
     try:
-        return PROBLEM.validate_json(answer).error
+        return _Problem.model_validate_json(answer).error
     except ValidationError:
         return None
 

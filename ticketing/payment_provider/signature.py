@@ -21,9 +21,8 @@ SignatureRefusal = Literal[
     "signature_from_the_future",
 ]
 
-TOLERANCE = timedelta(
-    minutes=5
-)  # clocks differ and requests wait; an older request may be a replay
+# Clocks differ and requests wait; an older request may be a replay.
+TOLERANCE = timedelta(minutes=5)
 HEADER_LENGTH_MAX = 1024  # room for a dozen signatures; a change of secrets needs two
 _TIME = re.compile(r"[0-9]{1,12}")
 

@@ -120,26 +120,6 @@ class ReservationService(Protocol):
         ...
 
 
-class Inventory(Protocol):
-    """The service as an operator uses it."""
-
-    async def add_concert(self, concert: Concert) -> None:
-        """Put a concert on sale, or change its title, start, prices, hold and sales.
-
-        Raises:
-            ValueError: zones overlap or mix currencies, or a held seat would disappear.
-        """
-        ...
-
-    async def concerts(self) -> tuple[Concert, ...]:
-        """Return all concerts, ordered by their start."""
-        ...
-
-    async def seats(self, concert_id: ConcertId) -> tuple[HeldSeat, ...]:
-        """Return every seat of a concert in order, and none if the concert is unknown."""
-        ...
-
-
 def price_list(concert: Concert) -> dict[Seat, Money]:
     """Return the price of every seat.
 

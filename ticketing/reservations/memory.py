@@ -33,7 +33,7 @@ class _Reservation:
 
 
 class MemoryReservations:
-    """A `ReservationService` and `Inventory`; no call awaits, so every call is atomic."""
+    """A `ReservationService`, and its inventory; no call awaits, so every call is atomic."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock

@@ -152,7 +152,7 @@ _ANSWER: TypeAdapter[Reserved | Refusal] = TypeAdapter(ReservationAnswer)
 
 
 class PostgresReservations:
-    """A `ReservationService` and `Inventory`; every call is one transaction."""
+    """A `ReservationService`, and its inventory for operators; every call is one transaction."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -200,6 +200,11 @@ class PostgresReservations:
         return NothingToRelease()
 
     async def add_concert(self, concert: Concert) -> None:
+        """Put a concert on sale, or change its title, start, prices, hold and sales.
+
+        Raises:
+            ValueError: zones overlap or mix currencies, or a held seat would disappear.
+        """
         prices = price_list(concert)
         rows, numbers = [seat.row for seat in prices], [seat.number for seat in prices]
         minors = [price.amount_minor for price in prices.values()]
@@ -221,16 +226,29 @@ class PostgresReservations:
             await connection.execute(PUT_SEATS, concert.concert_id, rows, numbers, minors)
 
     async def concerts(self) -> tuple[Concert, ...]:
-        return tuple(map(_concert, await self._pool.fetch(CONCERTS)))
+        """Return all concerts, ordered by their start."""
+        return tuple(
+            Concert.model_validate({**row, "zones": _ZONES.validate_json(row["zones"])})
+            for row in await self._pool.fetch(CONCERTS)
+        )
 
     async def seats(self, concert_id: ConcertId) -> tuple[HeldSeat, ...]:
-        return tuple(map(_held_seat, await self._pool.fetch(SEATS, concert_id)))
+        """Return every seat of a concert in order, and none if the concert is unknown."""
+        return tuple(
+            HeldSeat(
+                seat=Seat(row=row["seat_row"], number=row["seat_number"]),
+                price=Money(amount_minor=row["price_minor"], currency=row["currency"]),
+                booking_id=row["booking_id"],
+            )
+            for row in await self._pool.fetch(SEATS, concert_id)
+        )
 
 
 def _check_same(reservation: Record, concert_id: ConcertId, wanted: Sequence[Seat]) -> None:
     asked = (reservation["concert_id"], _SEATS.validate_json(reservation["seats"]))
     if asked != (concert_id, wanted):
-        raise ReservationMismatchError(f"the key was used for {asked[0]} {_named(asked[1])}")
+        seats = ", ".join(map(str, asked[1]))
+        raise ReservationMismatchError(f"the key was used for {asked[0]} {seats}")
 
 
 async def _hold(
@@ -254,7 +272,10 @@ async def _hold(
         mine = {Seat(row=row["seat_row"], number=row["seat_number"]) for row in held}
         return SeatsUnavailable(seats=tuple(seat for seat in wanted if seat not in mine))
     tickets = tuple(
-        Ticket(seat=_seat(row), price=_money(row["price_minor"], row["currency"])) for row in offer
+        Ticket(
+            seat=_seat(row), price=Money(amount_minor=row["price_minor"], currency=row["currency"])
+        )
+        for row in offer
     )
     return Reserved(tickets=tickets, expires_at=offer[0]["expires_at"])
 
@@ -263,25 +284,5 @@ def _json(seats: tuple[Seat, ...]) -> str:
     return _SEATS.dump_json(seats).decode()
 
 
-def _named(seats: Sequence[Seat]) -> str:
-    return ", ".join(map(str, seats))
-
-
 def _seat(row: Record) -> Seat:
     return Seat(row=row["row"], number=row["number"])
-
-
-def _money(amount_minor: int, currency: str) -> Money:
-    return Money(amount_minor=amount_minor, currency=currency)
-
-
-def _concert(row: Record) -> Concert:
-    return Concert.model_validate({**row, "zones": _ZONES.validate_json(row["zones"])})
-
-
-def _held_seat(row: Record) -> HeldSeat:
-    return HeldSeat(
-        seat=Seat(row=row["seat_row"], number=row["seat_number"]),
-        price=_money(row["price_minor"], row["currency"]),
-        booking_id=row["booking_id"],
-    )

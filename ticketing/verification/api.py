@@ -1,25 +1,12 @@
 """What is wrong with the business as a whole, by the tables alone."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment_provider.api import ProviderPayment
 from ticketing.value import Value
-
-Check = Literal[
-    "seat_constraint_missing",
-    "seat_held_twice",
-    "seat_not_released",
-    "seats_not_held",
-    "ended_twice",
-    "view_differs",
-    "payment_open",
-    "payment_misapplied",
-    "money_differs",
-    "provider_differs",
-]
 
 
 class Finding(Value):
@@ -28,14 +15,14 @@ class Finding(Value):
     A step under way looks broken for a moment; on a running system ask twice.
     """
 
-    check: Check
+    check: str  # the name of the promise
     booking_ids: tuple[BookingId, ...]
     payment_ids: tuple[PaymentId, ...]
     what: str
-    events: tuple[str, ...]
+    events: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """For people, in one line."""
+        """Return the finding for people, in one line."""
         about = [
             *(f"booking {booking_id}" for booking_id in self.booking_ids),
             *(f"payment {payment_id}" for payment_id in self.payment_ids),
@@ -45,7 +32,7 @@ class Finding(Value):
 
 
 class OurPayment(Value):
-    """A payment as the log tells it."""
+    """A payment as the log has it."""
 
     payment_id: PaymentId
     booking_id: BookingId

@@ -1,14 +1,16 @@
-"""Checks the promises over the whole database, by SQL and not by the rules that are checked."""
+"""The promises are checked over the whole database, by SQL and not by the rules themselves."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 
 from asyncpg import Pool
 from asyncpg.pool import PoolConnectionProxy
 
+from eventstore.slices import StreamId
 from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment_provider.api import ProviderPayment
-from ticketing.verification.api import Check, Finding, OurPayment
+from ticketing.verification.api import Finding, OurPayment
 from ticketing.verification.provider import reconcile
 from ticketing.views.api import BOOKING_PROJECTION
 
@@ -21,7 +23,25 @@ SELECT booking_id
  ORDER BY booking_id
 """
 
-SEAT_CONSTRAINT_MISSING = """
+PAYMENTS = """
+SELECT jsonb_build_object('payment_id', payment_id, 'booking_id', booking_id, 'amount', amount,
+                          'applied', applied, 'refunded', refunded) AS payment
+  FROM verification.payment
+ ORDER BY payment_id
+"""
+
+# $1 streams
+EVENTS = """
+SELECT stream_id,
+       array_agg(format('%s %s %s', stream_id, version, event_type) ORDER BY version) AS events
+  FROM es.event
+ WHERE stream_id = ANY ($1)
+ GROUP BY stream_id
+"""
+
+# Each returns rows of bookings, payments and what is wrong with them.
+CHECKS = {
+    "seat_constraint_missing": """
 SELECT ARRAY[]::text[] AS booking_ids, ARRAY[]::text[] AS payment_ids,
        'reservations.hold lets two bookings hold one seat' AS what
  WHERE NOT EXISTS (
@@ -32,9 +52,8 @@ SELECT ARRAY[]::text[] AS booking_ids, ARRAY[]::text[] AS payment_ids,
                    FROM pg_attribute a
                   WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey))
                 = ARRAY['concert_id', 'seat_number', 'seat_row'])
-"""
-
-SEAT_HELD_TWICE = """
+""",
+    "seat_held_twice": """
 SELECT array_agg(DISTINCT p.booking_id) AS booking_ids, ARRAY[]::text[] AS payment_ids,
        format('%s %s-%s is held by %s reservations', p.concert_id, p.seat_row, p.seat_number,
               count(*)) AS what
@@ -42,18 +61,16 @@ SELECT array_agg(DISTINCT p.booking_id) AS booking_ids, ARRAY[]::text[] AS payme
  GROUP BY p.concert_id, p.seat_row, p.seat_number
 HAVING count(*) > 1
  ORDER BY p.concert_id, p.seat_row, p.seat_number
-"""
-
-SEAT_NOT_RELEASED = """
+""",
+    "seat_not_released": """
 SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
        format('%s, and still holds %s', b.status, h.seats) AS what
   FROM verification.booking b
   JOIN verification.held_seats h USING (booking_id)
  WHERE b.status IN ('denied', 'cancelled', 'expired')
  ORDER BY b.booking_id
-"""
-
-SEATS_NOT_HELD = """
+""",
+    "seats_not_held": """
 SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
        format('%s, and holds %s', b.status, coalesce(h.seats::text, 'nothing')) AS what
   FROM verification.booking b
@@ -64,20 +81,18 @@ SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
                           ORDER BY s."row", s.number)
            FROM jsonb_to_recordset(b.seats) AS s ("row" integer, number integer))
  ORDER BY b.booking_id
-"""
-
-ENDED_TWICE = """
+""",
+    "ended_twice": """
 SELECT ARRAY[b.booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
        format('ended %s times', b.endings) AS what
   FROM verification.booking b
  WHERE b.endings > 1
  ORDER BY b.booking_id
-"""
-
-# A row is compared with the log up to its own version, so lag is no finding; an event that the
-# projection's checkpoint has passed must be in it.
-# $1 projection
-VIEW_DIFFERS = """
+""",
+    # A row is compared with the log up to its own version, so lag is no finding; an event that the
+    # projection's checkpoint has passed must be in it.
+    # $1 projection
+    "view_differs": """
 SELECT ARRAY[booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
        format('the view says %s at version %s, the log %s at %s',
               coalesce(v.status, 'nothing'), coalesce(v.version, 0), b.status, b.version) AS what
@@ -97,18 +112,16 @@ SELECT ARRAY[booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
           WHERE c.consumer = $1
             AND c.slice = b.slice AND c.position >= b.position)
  ORDER BY booking_id
-"""
-
-PAYMENT_OPEN = """
+""",
+    "payment_open": """
 SELECT ARRAY[p.booking_id] AS booking_ids, ARRAY[p.payment_id] AS payment_ids,
        CASE WHEN p.refund_requested THEN 'the refund is requested, and not made'
             ELSE 'received, and neither applied nor refunded' END AS what
   FROM verification.payment p
  WHERE NOT p.applied AND NOT p.refunded
  ORDER BY p.payment_id
-"""
-
-PAYMENT_MISAPPLIED = """
+""",
+    "payment_misapplied": """
 SELECT ARRAY[booking_id] AS booking_ids, ARRAY[payment_id] AS payment_ids,
        CASE WHEN p.refund_requested THEN 'applied, and refunded as well'
             WHEN b.status IS NULL THEN 'applied to a booking that it does not pay'
@@ -125,10 +138,9 @@ SELECT ARRAY[booking_id] AS booking_ids, ARRAY[payment_id] AS payment_ids,
     OR b.status IS DISTINCT FROM 'settled'
     OR p.amount IS DISTINCT FROM b.total
  ORDER BY payment_id
-"""
-
-# Whatever nobody thought of above shows here. What balances for each booking balances in total.
-MONEY_DIFFERS = """
+""",
+    # Whatever nobody thought of above shows here. What balances for each booking balances in total.
+    "money_differs": """
 SELECT ARRAY[booking_id] AS booking_ids,
        array_remove(array_agg(payment_id ORDER BY payment_id), NULL) AS payment_ids,
        format('received %s, refunded %s, under way %s, but settled %s, in the minor unit of %s',
@@ -147,40 +159,13 @@ SELECT ARRAY[booking_id] AS booking_ids,
  GROUP BY booking_id, currency
 HAVING sum(received) - sum(refunded) - sum(under_way) <> sum(settled)
  ORDER BY booking_id, currency
-"""
-
-PAYMENTS = """
-SELECT jsonb_build_object('payment_id', payment_id, 'booking_id', booking_id, 'amount', amount,
-                          'applied', applied, 'refunded', refunded) AS payment
-  FROM verification.payment
- ORDER BY payment_id
-"""
-
-# $1 streams
-EVENTS = """
-SELECT stream_id, format('%s %s %s', stream_id, version, event_type) AS event
-  FROM es.event
- WHERE stream_id = ANY ($1)
- ORDER BY stream_id, version
-"""
-
-BINDS: dict[Check, tuple[str, ...]] = {"view_differs": (BOOKING_PROJECTION,)}
-
-CHECKS: dict[Check, str] = {
-    "seat_constraint_missing": SEAT_CONSTRAINT_MISSING,
-    "seat_held_twice": SEAT_HELD_TWICE,
-    "seat_not_released": SEAT_NOT_RELEASED,
-    "seats_not_held": SEATS_NOT_HELD,
-    "ended_twice": ENDED_TWICE,
-    "view_differs": VIEW_DIFFERS,
-    "payment_open": PAYMENT_OPEN,
-    "payment_misapplied": PAYMENT_MISAPPLIED,
-    "money_differs": MONEY_DIFFERS,
+""",
 }
+BINDS = {"view_differs": (BOOKING_PROJECTION,)}
 
 
 class PostgresVerification:
-    """`Verification`, by SQL; `verify_log` is the log's own part of it."""
+    """A `Verification` by SQL; `verify_log` is the log's own part of it."""
 
     def __init__(
         self, pool: Pool, verify_log: Callable[[Pool], Awaitable[Sequence[object]]]
@@ -194,10 +179,10 @@ class PostgresVerification:
     async def verify_business(self) -> tuple[Finding, ...]:
         async with _snapshot(self._pool) as connection:
             findings = [
-                Finding(check=check, events=(), **row)
-                for check in CHECKS
+                Finding(check=check, **row)
+                for check, statement in CHECKS.items()
                 for row in await connection.fetch(
-                    CHECKS[check], *BINDS.get(check, ()), timeout=PATIENCE_SECONDS
+                    statement, *BINDS.get(check, ()), timeout=PATIENCE_SECONDS
                 )
             ]
             return await _with_events(connection, findings)
@@ -212,8 +197,7 @@ class PostgresVerification:
         return tuple(row["booking_id"] for row in rows)
 
     async def payments(self) -> tuple[OurPayment, ...]:
-        async with _snapshot(self._pool) as connection:
-            return await _payments(connection)
+        return await _payments(self._pool)
 
 
 @asynccontextmanager
@@ -225,27 +209,26 @@ async def _snapshot(pool: Pool) -> AsyncIterator[PoolConnectionProxy]:
         yield connection
 
 
-async def _payments(connection: PoolConnectionProxy) -> tuple[OurPayment, ...]:
-    rows = await connection.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
+async def _payments(database: Pool | PoolConnectionProxy) -> tuple[OurPayment, ...]:
+    rows = await database.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
     return tuple(OurPayment.model_validate_json(row["payment"]) for row in rows)
 
 
 async def _with_events(
     connection: PoolConnectionProxy, findings: Sequence[Finding]
 ) -> tuple[Finding, ...]:
-    """The findings, each with the histories of the bookings and payments that it names."""
+    """Return the findings, each with the events of the bookings and payments that it names."""
     streams = {stream for finding in findings for stream in _streams(finding)}
-    events: dict[str, list[str]] = {}
-    for row in await connection.fetch(EVENTS, list(streams)):
-        events.setdefault(row["stream_id"], []).append(row["event"])
+    rows = await connection.fetch(EVENTS, list(streams))
+    events = {row["stream_id"]: row["events"] for row in rows}
     return tuple(
-        each.model_copy(
-            update={"events": tuple(e for stream in _streams(each) for e in events.get(stream, ()))}
+        finding.model_copy(
+            update={"events": tuple(chain(*(events.get(of, ()) for of in _streams(finding))))}
         )
-        for each in findings
+        for finding in findings
     )
 
 
-def _streams(finding: Finding) -> list[str]:
+def _streams(finding: Finding) -> list[StreamId]:
     bookings = [booking_stream(booking_id) for booking_id in finding.booking_ids]
     return bookings + [payment_stream(payment_id) for payment_id in finding.payment_ids]

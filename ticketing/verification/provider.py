@@ -1,4 +1,4 @@
-"""Reconciliation: our payments against the ledger of the company that holds the money."""
+"""Our payments are compared with the ledger of the company that holds the money."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from ticketing.verification.api import Finding, OurPayment
 
 
 def reconcile(ours: Sequence[OurPayment], ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
-    """Each payment that the two tell differently; the findings' events are the caller's to add."""
+    """Return where the two differ about a payment; the caller adds the events."""
     captured = {payment.payment_id: payment for payment in ledger}
     known = {payment.payment_id: payment for payment in ours}
     times = Counter(payment.payment_id for payment in ledger)
@@ -48,5 +48,4 @@ def _finding(payment: OurPayment | ProviderPayment, what: str) -> Finding:
         booking_ids=(payment.booking_id,),
         payment_ids=(payment.payment_id,),
         what=what,
-        events=(),
     )

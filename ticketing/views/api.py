@@ -1,6 +1,5 @@
-"""What people see: tables that follow the log. Contract suite: tests/contract/views/."""
+"""What people see: tables that follow the log."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal, Protocol
 
@@ -14,13 +13,13 @@ from ticketing.payment.state import PaymentStatus
 from ticketing.seats import Seat, Ticket
 from ticketing.value import Value
 
-# The names their checkpoints are kept under.
+# The checkpoints of the views are kept under these names.
 BOOKING_PROJECTION = "BookingViewProjection"
 PAYMENT_PROJECTION = "PaymentViewProjection"
 
 
 class BookingView(Value):
-    """One row of `views.booking`; `version` is the stream's version it reflects."""
+    """A row of `views.booking`; `version` is the stream's version that it reflects."""
 
     booking_id: BookingId
     client_id: ClientId
@@ -40,15 +39,15 @@ class BookingView(Value):
 
 
 class PaymentView(Value):
-    """One row of `views.payment`. A refund that is due and not made is `refund_requested`."""
+    """A row of `views.payment`. A refund that is due and not made is `refund_requested`."""
 
     payment_id: PaymentId
     booking_id: BookingId
     payer: str
     amount: Money
     status: PaymentStatus
-    refund_reason: RefundReason | None
-    refund_ref: str | None
+    refund_reason: RefundReason | None = None
+    refund_ref: str | None = None
     received_at: AwareDatetime
     ended_at: AwareDatetime | None
     version: int
@@ -74,28 +73,7 @@ class SeatMapEntry(Value):
 
 
 class BookingViews(Protocol):
-    """The queries. Lists are pages: newest first, `before` is the last id of the page before."""
-
-    async def booking(self, booking_id: BookingId) -> BookingView | None:
-        """One booking."""
-        ...
-
-    async def by_client(
-        self, client_id: ClientId, *, limit: int, before: BookingId | None = None
-    ) -> tuple[BookingView, ...]:
-        """A client's bookings, newest first."""
-        ...
-
-    async def by_concert(
-        self,
-        concert_id: ConcertId,
-        status: BookingStatus | None,
-        *,
-        limit: int,
-        before: BookingId | None = None,
-    ) -> tuple[BookingView, ...]:
-        """A concert's bookings, in any status or in one, newest first."""
-        ...
+    """The queries of bookings for which something is due."""
 
     async def overdue(
         self, grace: timedelta = timedelta(0), *, limit: int
@@ -111,17 +89,9 @@ class BookingViews(Protocol):
         """Return the unpaid bookings whose deadline is near, if their client was not reminded."""
         ...
 
-    async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
-        """Every seat of a concert, ordered: free, held or sold."""
-        ...
-
 
 class PaymentViews(Protocol):
-    """The queries about payments."""
-
-    async def of_bookings(self, booking_ids: Sequence[BookingId]) -> tuple[PaymentView, ...]:
-        """Return the payments of some bookings: by booking, then by arrival."""
-        ...
+    """The query of payments for which something is due."""
 
     async def under_way(self, status: PaymentStatus, *, limit: int) -> tuple[WaitingPayment, ...]:
         """Return the payments that wait in this status, oldest first."""

@@ -19,45 +19,23 @@ from ticketing.views.projection import project, project_payment
 # $1 booking
 BOOKING = "SELECT to_jsonb(b) AS view FROM views.booking b WHERE b.booking_id = $1"
 
-# $1 client, $2 limit, $3 before
-BY_CLIENT = """
+# $2 limit, $3 before
+_page_of = """
 SELECT to_jsonb(b) AS view
   FROM views.booking b
- WHERE b.client_id = $1
+ WHERE {condition}
    AND (b.placed_at, b.booking_id) < (
          CASE WHEN $3::text IS NULL THEN 'infinity'
               ELSE (SELECT placed_at FROM views.booking WHERE booking_id = $3) END,
          coalesce($3, ''))
  ORDER BY b.placed_at DESC, b.booking_id DESC
  LIMIT $2
-"""
+""".format
 
-# $1 concert, $2 limit, $3 before
-BY_CONCERT = """
-SELECT to_jsonb(b) AS view
-  FROM views.booking b
- WHERE b.concert_id = $1
-   AND (b.placed_at, b.booking_id) < (
-         CASE WHEN $3::text IS NULL THEN 'infinity'
-              ELSE (SELECT placed_at FROM views.booking WHERE booking_id = $3) END,
-         coalesce($3, ''))
- ORDER BY b.placed_at DESC, b.booking_id DESC
- LIMIT $2
-"""
-
-# $1 concert, $2 limit, $3 before, $4 status
-BY_CONCERT_AND_STATUS = """
-SELECT to_jsonb(b) AS view
-  FROM views.booking b
- WHERE b.concert_id = $1
-   AND b.status = $4
-   AND (b.placed_at, b.booking_id) < (
-         CASE WHEN $3::text IS NULL THEN 'infinity'
-              ELSE (SELECT placed_at FROM views.booking WHERE booking_id = $3) END,
-         coalesce($3, ''))
- ORDER BY b.placed_at DESC, b.booking_id DESC
- LIMIT $2
-"""
+# $1 client or concert, $4 status
+BY_CLIENT = _page_of(condition="b.client_id = $1")
+BY_CONCERT = _page_of(condition="b.concert_id = $1")
+BY_CONCERT_AND_STATUS = _page_of(condition="b.concert_id = $1 AND b.status = $4")
 
 # The clock is read once, in a subquery: a volatile function in the condition rules out the index.
 # $1 grace, $2 limit
@@ -177,14 +155,14 @@ class PostgresBookingViews:
         self._pool = pool
 
     async def booking(self, booking_id: BookingId) -> BookingView | None:
-        """One booking."""
+        """Return the row of a booking."""
         row = await self._pool.fetchrow(BOOKING, booking_id)
         return _view(row) if row else None
 
     async def by_client(
         self, client_id: ClientId, *, limit: int, before: BookingId | None = None
     ) -> tuple[BookingView, ...]:
-        """A client's bookings, newest first."""
+        """Return a client's bookings, newest first."""
         return tuple(map(_view, await self._pool.fetch(BY_CLIENT, client_id, limit, before)))
 
     async def by_concert(
@@ -195,7 +173,7 @@ class PostgresBookingViews:
         limit: int,
         before: BookingId | None = None,
     ) -> tuple[BookingView, ...]:
-        """A concert's bookings, in any status or in one, newest first."""
+        """Return a concert's bookings, in any status or in one, newest first."""
         if status is None:
             rows = await self._pool.fetch(BY_CONCERT, concert_id, limit, before)
         else:
@@ -214,8 +192,16 @@ class PostgresBookingViews:
         return _ids(await self._pool.fetch(TO_REMIND, before, limit))
 
     async def seat_map(self, concert_id: ConcertId) -> tuple[SeatMapEntry, ...]:
-        """Every seat of a concert, ordered: free, held or sold."""
-        return tuple(map(_entry, await self._pool.fetch(SEAT_MAP, concert_id)))
+        """Return every seat of a concert in order: free, held or sold."""
+        return tuple(
+            SeatMapEntry(
+                seat=Seat(row=row["seat_row"], number=row["seat_number"]),
+                price=Money(amount_minor=row["price_minor"], currency=row["currency"]),
+                state=row["state"],
+                booking_id=row["booking_id"],
+            )
+            for row in await self._pool.fetch(SEAT_MAP, concert_id)
+        )
 
     async def project(
         self, tx: Connection | PoolConnectionProxy, stored: StoredEvent, event: BookingEvent
@@ -232,17 +218,18 @@ class PostgresBookingViews:
         await tx.execute(PUT, view.model_dump_json())
 
     async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
-        """Forget everything, for a rebuild in the same transaction as the checkpoints' reset."""
+        """Empty the view, for a rebuild in the same transaction as the checkpoints' reset."""
         await tx.execute(CLEAR, timeout=CLEAR_SECONDS)
 
 
 class PostgresPaymentViews:
-    """`PaymentViews`, and what their projection writes."""
+    """The view of payments, and what its projection writes."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def of_bookings(self, booking_ids: Sequence[BookingId]) -> tuple[PaymentView, ...]:
+        """Return the payments of some bookings: by booking, then by arrival."""
         return tuple(map(_payment_view, await self._pool.fetch(PAYMENTS_OF, list(booking_ids))))
 
     async def under_way(self, status: PaymentStatus, *, limit: int) -> tuple[WaitingPayment, ...]:
@@ -252,7 +239,7 @@ class PostgresPaymentViews:
     async def project(
         self, tx: Connection | PoolConnectionProxy, stored: StoredEvent, event: PaymentEvent
     ) -> None:
-        """As `PostgresBookingViews.project`."""
+        """Bring the row of the event's payment forward, as the other view does."""
         payment_id = payment_of(stored.stream)
         row = await tx.fetchrow(PAYMENT, payment_id)
         before = _payment_view(row) if row else None
@@ -260,7 +247,6 @@ class PostgresPaymentViews:
         await tx.execute(PUT_PAYMENT, view.model_dump_json())
 
     async def clear(self, tx: Connection | PoolConnectionProxy) -> None:
-        """As `PostgresBookingViews.clear`."""
         await tx.execute(CLEAR_PAYMENTS, timeout=CLEAR_SECONDS)
 
 
@@ -274,12 +260,3 @@ def _ids(rows: Sequence[Record]) -> tuple[BookingId, ...]:
 
 def _view(row: Record) -> BookingView:
     return BookingView.model_validate_json(row["view"])
-
-
-def _entry(row: Record) -> SeatMapEntry:
-    return SeatMapEntry(
-        seat=Seat(row=row["seat_row"], number=row["seat_number"]),
-        price=Money(amount_minor=row["price_minor"], currency=row["currency"]),
-        state=row["state"],
-        booking_id=row["booking_id"],
-    )

@@ -1,13 +1,12 @@
-"""Projections: an event changes the row of its entity by the rules of the entity's own fold."""
+"""An event changes the row of its entity by the rules of the entity's own fold."""
 
 from datetime import datetime
 
+from eventstore.errors import DefectError
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.state import WITHOUT_SEATS, Booking, evolve
-from ticketing.errors import DefectError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.events import (
-    PaymentApplied,
     PaymentEvent,
     PaymentReceived,
     PaymentRefunded,
@@ -79,21 +78,16 @@ def project_payment(
             payer=event.payer,
             amount=event.amount,
             status=status,
-            refund_reason=None,
-            refund_ref=None,
             received_at=recorded_at,
             ended_at=ended_at,
             version=version,
         )
     assert view is not None  # only PaymentReceived follows no row
     changed: dict[str, object] = {"status": status, "ended_at": ended_at, "version": version}
-    match event:
-        case PaymentRefundRequested():
-            changed["refund_reason"] = event.reason
-        case PaymentRefunded():
-            changed["refund_ref"] = event.refund_ref
-        case PaymentApplied():
-            pass
+    if isinstance(event, PaymentRefundRequested):
+        changed["refund_reason"] = event.reason
+    elif isinstance(event, PaymentRefunded):
+        changed["refund_ref"] = event.refund_ref
     return view.model_copy(update=changed)
 
 

@@ -81,13 +81,13 @@ def _memory() -> Backend:
         offset += by
 
     async def write(tx: MemoryTransaction, event: StoredEvent) -> None:
-        tx.defer(lambda: effects.append((event.stream, event.version)))
+        tx.deferred.append(lambda: effects.append((event.stream, event.version)))
 
     async def written() -> Sequence[Effect]:
         return effects
 
     async def clear(tx: MemoryTransaction) -> None:
-        tx.defer(effects.clear)
+        tx.deferred.append(effects.clear)
 
     log = MemoryEventStore(now)
     return Backend(log, MemoryCheckpointStore(log, now), write, written, clear, advance_clock)

@@ -1,4 +1,4 @@
-"""The promises of `ReservationService` and `Inventory`, by every implementation."""
+"""The promises of `ReservationService` and of its inventory, by every implementation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -14,12 +14,12 @@ from entrypoints.devstack.children import claim
 from entrypoints.devstack.servers import temporal_server
 from entrypoints.settings import Settings
 from entrypoints.temporal import WORKFLOWS, worker, workflow_runner
+from eventstore.errors import DefectError
 from tests.support.builders import HOLD, concert, payment
 from tests.support.gates import Step, with_before
 from tests.support.stage import Stage, opened_stage
 from tests.unit.encryption.keys import NEW
 from ticketing.booking.commands import PlaceBooking
-from ticketing.errors import DefectError
 from ticketing.ids import BookingId, ClientId, ConcertId
 from ticketing.money import Money
 from ticketing.reservations.api import PriceZone

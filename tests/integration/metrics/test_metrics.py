@@ -75,8 +75,8 @@ async def log(pool: asyncpg.Pool, to: str, type: str, **data: object) -> None:
 
 async def series(pool: asyncpg.Pool, name: str) -> Series:
     """The numbers of a measure, by the values of its labels."""
-    [samples] = [found for each, found in (await measure(pool)).items() if each.name == name]
-    return {sample.labels: sample.value for sample in samples}
+    [numbers] = [found for metric, found in (await measure(pool)).items() if metric.name == name]
+    return dict(numbers)
 
 
 async def test_an_empty_database_has_every_measure_but_times(pool: asyncpg.Pool) -> None:

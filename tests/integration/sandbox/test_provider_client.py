@@ -9,10 +9,10 @@ from aiohttp import ClientSession, web
 
 from entrypoints.devstack.children import free_port
 from entrypoints.settings import LOOPBACK
+from eventstore.errors import TransientError
 from tests.support.controls import BOOKING_ID, PAYMENT_ID, TOTAL
 from tests.support.http import answering
 from tests.support.provider import Provider
-from ticketing.errors import TransientError
 from ticketing.payment_provider.api import CaptureRequest, ProviderError, ProviderPayment
 from ticketing.payment_provider.sandbox import SandboxProvider
 

@@ -8,11 +8,11 @@ from typing import Any
 from aiohttp import ClientSession
 
 from entrypoints.devstack.children import claim
+from eventstore.errors import TransientError
 from tests.support.builders import capture_request
 from tests.support.patience import SOON_SECONDS
 from tests.support.provider import Provider, running
 from tests.support.receiver import listening
-from ticketing.errors import TransientError
 from ticketing.ids import PaymentId
 from ticketing.payment_provider.api import ProviderPayment
 from ticketing.payment_provider.sandbox import SandboxProvider

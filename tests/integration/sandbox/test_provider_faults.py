@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from aiohttp import ClientSession
 
 from entrypoints.devstack.children import claim
+from eventstore.errors import TransientError
 from tests.support.builders import capture_request
 from tests.support.provider import Provider, running
-from ticketing.errors import TransientError
 from ticketing.ids import PaymentId
 from ticketing.payment_provider.api import CaptureRefused, ProviderPayment
 from ticketing.payment_provider.sandbox import SandboxProvider

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from eventstore.api import StoredEvent
-from eventstore.slices import StreamId
+from eventstore.errors import DefectError
 from tests.support import controls
 from tests.support.builders import concert
 from tests.support.controls import (
@@ -27,7 +27,6 @@ from tests.support.log import stored
 from ticketing.booking.events import BookingEvent
 from ticketing.booking.state import Booking, evolve
 from ticketing.command_handler import BOOKING_CODEC
-from ticketing.errors import DefectError
 from ticketing.ids import BookingId, ClientId, booking_stream
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
@@ -69,7 +68,7 @@ async def happened(
 ) -> None:
     """Project the events, a minute after one another."""
     for turn, event in enumerate(events):
-        of, version = StreamId(booking_stream(booking_id)), first + turn
+        of, version = booking_stream(booking_id), first + turn
         recorded = stored(BOOKING_CODEC.encode(event), of, version, recorded_at=at + turn * MINUTE)
         await views.project(recorded, event)
 

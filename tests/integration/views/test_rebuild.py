@@ -39,10 +39,10 @@ def histories() -> Iterator[tuple[StreamId, Sequence[NewEvent]]]:
     """Of a booking and of a payment in each status, and more."""
     bookings = (*BOOKINGS.values(), SETTLED_FREE_BOOKING, REINSTATED_BOOKING)
     for number, booking in enumerate(bookings):
-        stream = StreamId(booking_stream(BookingId(str(number))))
+        stream = booking_stream(BookingId(str(number)))
         yield stream, [BOOKING_CODEC.encode(event) for event in booking]
     for number, payment in enumerate(PAYMENTS.values()):
-        stream = StreamId(payment_stream(PaymentId(str(number))))
+        stream = payment_stream(PaymentId(str(number)))
         yield stream, [PAYMENT_CODEC.encode(event) for event in payment]
 
 

@@ -12,7 +12,6 @@ from choreography.booking_payment import use_payment
 from choreography.seat_release import release_seats
 from choreography.services import Services
 from eventstore.memory import MemoryDoorbell, MemoryEventStore
-from eventstore.slices import StreamId
 from tests.support.builders import concert
 from tests.support.controls import (
     BOOKING_ID,
@@ -53,8 +52,8 @@ HOLD = timedelta(minutes=30)
 CONFIRMATION_TIMEOUT = timedelta(minutes=10)
 BENS = BookingId("ben-1")
 AT_ONCE = timedelta(0)
-BOOKING_STREAM = StreamId(booking_stream(BOOKING_ID))
-PAYMENT_STREAM = StreamId(payment_stream(PAYMENT_ID))
+BOOKING_STREAM = booking_stream(BOOKING_ID)
+PAYMENT_STREAM = payment_stream(PAYMENT_ID)
 ON_SALE = concert(MOONLIGHT, PRICE, HOLD, rows=4, seats=20)
 
 T = TypeVar("T")

@@ -11,6 +11,7 @@ from choreography.booking_expiration import expire
 from choreography.client import ChoreographedBookingProcess
 from choreography.notification import tell_of_refund
 from eventstore.api import Metadata
+from eventstore.errors import DefectError
 from eventstore.memory import MemoryDoorbell
 from tests.support.controls import (
     BOOKING_ID,
@@ -24,7 +25,6 @@ from tests.support.controls import (
 )
 from tests.unit.choreography.office import CONFIRMATION_TIMEOUT, HOLD, Office
 from ticketing.booking.commands import BookingCommand
-from ticketing.errors import DefectError
 from ticketing.ids import FIRST_ATTEMPT, reinstatement_attempt
 from ticketing.payment.commands import RequestRefund
 from ticketing.policies import UNKNOWN_BOOKING_PATIENCE

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from eventstore.errors import DefectError
 from tests.support.controls import (
     ADA,
     BOOKING_ID,
@@ -18,7 +19,6 @@ from tests.support.controls import (
     SEATS,
     TOTAL,
 )
-from ticketing.errors import DefectError
 from ticketing.notifications import texts
 from ticketing.notifications.api import Notification, NotificationKind
 from ticketing.notifications.texts import DENIALS, REFUNDS, TEMPLATES, template, text_of
