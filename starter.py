@@ -47,7 +47,13 @@ async def main(args: argparse.Namespace) -> None:
         if isinstance(captured, CaptureRefused):
             answers.refused("CaptureRefused", f"the provider refused: {captured.reason}")
         answers.show(await process.pay(captured.received()), "", as_json=True)
-    await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
+
+
+async def run(args: argparse.Namespace) -> None:
+    try:
+        await main(args)
+    finally:
+        await asyncio.sleep(0.5)  # the SDK's threads go idle before Python exits (sdk-python#300)
 
 
 def arguments() -> argparse.Namespace:
@@ -65,4 +71,4 @@ def arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     given = arguments()
-    sys.exit(exit_code(lambda: asyncio.run(main(given)), as_json=False))
+    sys.exit(exit_code(lambda: asyncio.run(run(given)), as_json=False))
