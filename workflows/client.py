@@ -36,6 +36,7 @@ from workflows.web_ui import booking_texts, payment_texts
 
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
+ASK_AGAIN_SECONDS = 0.5  # Temporal retries a failed workflow task after some seconds
 CONTENT = "content"  # the memo that holds a digest of the process's payment
 
 W = TypeVar("W")
@@ -52,12 +53,24 @@ class OrchestratedBookingProcess:
 
     async def place(self, request: PlaceBooking) -> PlaceAnswer:
         try:
+            async with asyncio.timeout(self._patience.total_seconds()):
+                while (answer := await self._decision(request)) is None:  # noqa: ASYNC110  # nobody calls back
+                    await asyncio.sleep(ASK_AGAIN_SECONDS)
+                return answer
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
+
+    async def _decision(self, request: PlaceBooking) -> PlaceAnswer | None:
+        """Return the decision; None while Temporal takes no update, after a failed task."""
+        try:
             try:
                 return await self._start_and_decide(request, WorkflowIDReusePolicy.REJECT_DUPLICATE)
             except WorkflowAlreadyStartedError:
                 return await self._existing(request)
-        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise NoAnswerError(f"no decision on {request.booking_id} in time") from error
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+            return None
 
     async def _start_and_decide(
         self, request: PlaceBooking, reuse: WorkflowIDReusePolicy
@@ -107,6 +120,8 @@ class OrchestratedBookingProcess:
             return await handle.query(BookingWorkflow.status, rpc_timeout=self._patience)
         except RPCError as error:
             if (await handle.describe()).status is not WorkflowExecutionStatus.COMPLETED:
+                if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                    raise  # no worker answers as yet; the caller asks again
                 raise NoAnswerError(f"nobody answers for {handle.id}") from error
         # No worker of its version is left to answer; the history tells the same.
         request = await requested(self._client, handle)

@@ -1,13 +1,19 @@
 """From the request to the decision: late, repeated, overtaken."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
+from entrypoints.drill.versions import VERSIONS
+from entrypoints.temporal import worker
 from tests.support.builders import CONCERT, place
 from tests.support.gates import gated
+from tests.support.patience import SOON
 from tests.support.stage import Stage
+from tests.support.waiting import eventually
 from ticketing.ids import BookingId
 from ticketing.process import NoAnswerError
 from workflows.client import OrchestratedBookingProcess, booking_handle
@@ -48,3 +54,22 @@ async def test_h38_who_lost_patience_gets_the_answer_later(stage: Stage, client:
 
         assert (await stage.process.place(place("b1", "1-1"))).status == "confirmed"
     assert (await stage.events("b1")).count("BookingPlaced") == 1
+
+
+@pytest.mark.timeout(180)
+async def test_a_client_outlasts_a_failed_workflow_task(stage: Stage, client: Client) -> None:
+    patient = OrchestratedBookingProcess(client, stage.settings.task_queue, patience=2 * SOON)
+    async with worker(client, stage.settings, stage.parts, workflows=VERSIONS["3"]):
+        placing = asyncio.create_task(patient.place(place("b1", "1-1")))
+        handle = booking_handle(client, B1)
+
+        async def failed_often() -> bool:
+            try:
+                description = (await handle.describe()).raw_description
+            except RPCError:  # it has not started yet
+                return False
+            return description.pending_workflow_task.attempt > 2
+
+        await eventually(failed_often, "a workflow task fails again and again")
+    async with worker(client, stage.settings, stage.parts):
+        assert (await placing).status == "confirmed"

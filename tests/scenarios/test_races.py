@@ -12,7 +12,7 @@ from tests.support.builders import HOLD, SHORT, place
 from ticketing.process import PaymentOutcome
 
 ROUNDS = {"reinstate": 200, "refund": 50}  # the policy changes what follows, not the race
-AT_ONCE = 50  # at most: a slower machine decides fewer bookings before their deadline
+AT_ONCE = 20  # at most: a slower machine decides fewer bookings before their deadline
 PAIRS_AT_ONCE = 10  # few enough for each client's patience on a slow machine
 SEED = 20_300_504
 JITTER_SECONDS = (-0.3, 0.4)  # around the deadline; expiry is up to a sweep late
@@ -30,7 +30,7 @@ async def pay_around_the_deadline(twin: Twin, number: int, jitter: float) -> Pay
     return await twin.pay(f"b{number}", f"p{number}")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "policy",
     [
@@ -65,9 +65,9 @@ async def test_h1_payment_and_expiry_at_one_instant_have_one_end(
     assert await twin.all_quiet() == ()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_h5_of_two_late_payments_for_freed_seats_one_gets_them(twin: Twin) -> None:
-    for first in range(0, 50, PAIRS_AT_ONCE):
+    for first in range(0, 30, PAIRS_AT_ONCE):
         rounds = range(first, first + PAIRS_AT_ONCE)
         for who in ("b", "c"):
             placing = (twin.process.place(place(f"{who}{n}", seat(n))) for n in rounds)
