@@ -7,13 +7,12 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from entrypoints.devstack.stack import Ports
+from tests.support.ports import free_ports, up_on
 from tests.support.shell import start
 from tests.support.terminal import run
 
@@ -59,10 +58,7 @@ def is_printed(line: str, output: str) -> bool:
 
 @asynccontextmanager
 async def _up(directory: Path) -> AsyncIterator[Mapping[str, str]]:
-    ports = chain.from_iterable(
-        (f"--{name.replace('_', '-')}-port", str(port)) for name, port in asdict(Ports()).items()
-    )
-    process = await start("up", "--data-dir", str(directory), *ports)
+    process = await start(*up_on(directory, free_ports()))
     try:
         assert process.stdout is not None
         lines = [""]

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from temporalio.client import Client
 
-from entrypoints.devstack.children import claim, free_port
+from entrypoints.devstack.children import claim
 from entrypoints.devstack.stack import Ports
-from entrypoints.errors import StackError
+from tests.support.ports import free_ports, up_on
 from tests.support.shell import all_end, box_office, family, start
 from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
@@ -30,7 +29,6 @@ from workflows.encryption import data_converter
 
 pytestmark = pytest.mark.timeout(150)  # a busy machine; 15 s on an idle one
 
-PARTS = 9  # that listen on a port, beside Temporal and its Web UI
 STARTS_SECONDS = 60
 STARTED = "Ctrl-C stops everything"
 
@@ -82,7 +80,7 @@ class Up:
 
 @asynccontextmanager
 async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
-    process = await start(*_arguments(directory, ports))
+    process = await start(*up_on(directory, ports))
     try:
         assert process.stdout is not None
         lines = [""]
@@ -99,24 +97,8 @@ async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
         await process.communicate()
 
 
-def _arguments(directory: Path, ports: Ports) -> tuple[str, ...]:
-    chosen = (("temporal", ports.temporal), ("ui", ports.ui), ("base", ports.postgres))
-    options = ((f"--{name}-port", str(port)) for name, port in chosen)
-    return ("up", "--data-dir", str(directory), *chain.from_iterable(options))
-
-
-def _ports(**chosen: int) -> Ports:
-    """Free ports; from Postgres' on as many in a row as parts need them."""
-    for base in range(20_000 + os.getpid() % 10_000, 60_000, PARTS):
-        with suppress(StackError):
-            for port in range(base, base + PARTS):
-                free_port(port)
-            return Ports(postgres=base, **chosen)
-    raise AssertionError("no free ports")
-
-
 async def test_bookings_end_as_they_should_after_everything_was_killed(tmp_path: Path) -> None:
-    ports = _ports()
+    ports = free_ports()
     async with _up(tmp_path, ports) as up:
         await up.place("concertA", "paid-later")
         deadline = await up.place("concertQuick", "unpaid")
@@ -140,7 +122,7 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", NEW)
-    ports = _ports()
+    ports = free_ports()
     async with _up(tmp_path, ports) as up, aiohttp.ClientSession() as browser:
         await up.place("concertA", "secret")
         client = await Client.connect(up.environment["TEMPORAL_ADDRESS"])
@@ -159,9 +141,9 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
-    async with _up(tmp_path, _ports()) as up:
+    async with _up(tmp_path, free_ports()) as up:
         everybody = await family(up.process.pid)
-        second_code, second_output = await box_office(*_arguments(tmp_path, _ports()))
+        second_code, second_output = await box_office(*up_on(tmp_path, free_ports()))
         up.process.send_signal(number)
         output, _ = await up.process.communicate()
     assert second_code == 5
@@ -175,7 +157,7 @@ async def test_a_taken_port_is_refused_and_the_option_for_another_named(tmp_path
     taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     async with taken:
         port = taken.sockets[0].getsockname()[1]
-        code, output = await box_office(*_arguments(tmp_path, _ports(ui=port)))
+        code, output = await box_office(*up_on(tmp_path, free_ports(ui=port)))
     assert code == 5
     assert f"port {port} cannot be used: Address already in use" in output
     assert "choose another with --ui-port" in output
