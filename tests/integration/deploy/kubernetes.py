@@ -25,7 +25,7 @@ from tests.integration.deploy.images import ROOT, runs
 FOLDER = ROOT / "deploy" / "kubernetes"
 README = (FOLDER / "README.md").read_text()
 VERSION = re.findall(r"Kubernetes (\d+\.\d+)", README)[0]
-PROVIDED = README.split("## What you provide")[1].split("## Install")[0]
+PROVIDED = README.split("## Settings and secrets")[1].split("## Install")[0]
 SECRET_KEYS = set(re.findall(r"^\| `([a-z-]+)` \|", PROVIDED, re.MULTILINE))
 NAMESPACES = set(re.findall(r"^\* `([a-z-]+)`:", README, re.MULTILINE))
 CUSTOM: dict[str, Any] = yaml.safe_load(
