@@ -111,8 +111,8 @@ async def test_members_that_come_and_go_in_good_order_share_the_slices_and_repea
 ) -> None:
     parts, crew = troupe.parts, troupe.crew
     await parts.pool.execute(NOTE_REPEATS)
-    for each in concerts():
-        await parts.reservations.add_concert(each)
+    for concert in concerts():
+        await parts.reservations.add_concert(concert)
     await crew.start("one")
     await all_share(troupe)
     await join(troupe, "two")

@@ -67,24 +67,24 @@ async def run_with_deaths(settings: Settings, parts: BoxOffice, name: str, *, br
 
 @pytest.fixture(autouse=True)
 async def _placed(parts: BoxOffice) -> None:
-    for each in concerts():
-        await parts.reservations.add_concert(each)
+    for concert in concerts():
+        await parts.reservations.add_concert(concert)
 
 
 async def place_all(parts: BoxOffice) -> None:
-    await asyncio.gather(*(place(parts, each, row) for row, each in enumerate(BOOKINGS, start=1)))
+    await asyncio.gather(*(place(parts, id, row) for row, id in enumerate(BOOKINGS, start=1)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_booking_that_ended_otherwise_is_reported(kind: Kind) -> None:
-    planned = [each for each in plans(Random(1), 12, timedelta()) if each.kind == kind]
-    ends = {each.booking_id: KINDS[kind][1] for each in planned}
+    planned = [plan for plan in plans(Random(1), 12, timedelta()) if plan.kind == kind]
+    ends = {plan.booking_id: KINDS[kind][1] for plan in planned}
     if kind == "rivals":
-        first = {each.booking_id: "settled" for each in planned if each.request.client_id == "a"}
+        first = {plan.booking_id: "settled" for plan in planned if plan.request.client_id == "a"}
         ends = dict.fromkeys(ends, "denied") | first
     assert wrong_ends(planned, ends) == []
-    for each in planned:
-        assert len(wrong_ends(planned, ends | {each.booking_id: "confirmed"})) == 1
+    for plan in planned:
+        assert len(wrong_ends(planned, ends | {plan.booking_id: "confirmed"})) == 1
 
 
 @pytest.mark.parametrize("broken", [False, True], ids=["as wired", "checkpoint first"])
@@ -103,7 +103,7 @@ async def test_a_checkpoint_before_the_effect_leaks_seats(
 ) -> None:
     await place_all(parts)
     await consumer(parts, subscription(settings, parts, CONFIRMATION)).run_until_caught_up()
-    await asyncio.gather(*(cancel(parts, each) for each in BOOKINGS))
+    await asyncio.gather(*(cancel(parts, booking) for booking in BOOKINGS))
     assert await run_with_deaths(settings, parts, RELEASE, broken=broken) > 0
     found = {finding.check for finding in await parts.verification.verify_business()}
     assert found == ({"seat_not_released"} if broken else set())

@@ -32,16 +32,16 @@ from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 
 PROCESS = "BookingConfirmationProcess"
 POISON, BESIDE = (
-    BookingId(each.removeprefix("booking-"))
-    for each in streams_in(slice_of(StreamId("booking-1")), 2)
+    BookingId(stream.removeprefix("booking-"))
+    for stream in streams_in(slice_of(StreamId("booking-1")), 2)
 )
-RETRY_AFTER = tuple(timedelta(milliseconds=each) for each in (20, 60, 180))
+RETRY_AFTER = tuple(timedelta(milliseconds=pause) for pause in (20, 60, 180))
 
 
 @pytest.fixture(autouse=True)
 async def _on_sale(parts: BoxOffice) -> None:
-    for each in concerts():
-        await parts.reservations.add_concert(each)
+    for concert in concerts():
+        await parts.reservations.add_concert(concert)
 
 
 async def test_poison_is_parked_until_it_is_mended(parts: BoxOffice, settings: Settings) -> None:
@@ -61,7 +61,7 @@ async def test_poison_is_parked_until_it_is_mended(parts: BoxOffice, settings: S
         wait >= least.total_seconds() for wait, least in zip(waits, RETRY_AFTER, strict=True)
     )
     letters = await parts.checkpoints.dead_letters()
-    assert [(each.consumer, each.stream, each.attempts) for each in letters] == [
+    assert [(letter.consumer, letter.stream, letter.attempts) for letter in letters] == [
         (PROCESS, f"booking-{POISON}", len(RETRY_AFTER) + 1),
         (PROCESS, f"booking-{POISON}", 0),
     ]
@@ -71,8 +71,8 @@ async def test_poison_is_parked_until_it_is_mended(parts: BoxOffice, settings: S
     broken.mend()
     assert await confirming.retry_parked() == 2
     assert list(await parts.checkpoints.dead_letters()) == []
-    for each in members(settings, parts, None):
-        await each.run_until_caught_up()
+    for member in members(settings, parts, None):
+        await member.run_until_caught_up()
     assert await parts.verification.verify_business() == ()
 
 

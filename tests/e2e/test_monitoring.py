@@ -79,10 +79,10 @@ async def demo_that_stays(directory: Path) -> AsyncIterator[Demo]:
                 line = await process.stdout.readline()
                 assert line, "".join(lines)
                 lines.append(line.decode())
-        exports = [shlex.split(each)[1] for each in lines if each.strip().startswith("export ")]
+        exports = [shlex.split(line)[1] for line in lines if line.strip().startswith("export ")]
         yield Demo(
-            {match[1]: match[2] for each in lines if (match := METRICS.match(each))},
-            dict(each.split("=", maxsplit=1) for each in exports),
+            {match[1]: match[2] for line in lines if (match := METRICS.match(line))},
+            dict(export.split("=", maxsplit=1) for export in exports),
         )
     finally:
         process.terminate()
@@ -98,15 +98,15 @@ async def test_every_panel_and_every_alert_asks_for_what_exists(tmp_path: Path) 
         async with asyncio.TaskGroup() as group:
             group.create_task(_a_refund_that_is_refused_once(demo))
             group.create_task(_a_workflow_that_no_worker_knows(demo))
-        asked = {each for rule in ALERTS for each in selectors(rule["expr"])}
-        asked |= {each for _, query in panels(DASHBOARD) for each in selectors(query)}
+        asked = {selector for rule in ALERTS for selector in selectors(rule["expr"])}
+        asked |= {selector for _, query in panels(DASHBOARD) for selector in selectors(query)}
         series = await demo.series()
-    names = {each.name for each in asked}
+    names = {selector.name for selector in asked}
     assert names <= series.keys()
     empty = {
         title: query
         for title, query in panels(DASHBOARD)
-        if not all(each.finds(series) for each in selectors(query))
+        if not all(selector.finds(series) for selector in selectors(query))
     }
     assert empty == {}
 
@@ -137,7 +137,7 @@ async def _has_numbers(session: aiohttp.ClientSession, query: str) -> bool:
             return False  # it is not up yet
         body = await answer.json()
     assert body["status"] == "success", body
-    return any(not math.isnan(float(each["value"][1])) for each in body["data"]["result"])
+    return any(not math.isnan(float(sample["value"][1])) for sample in body["data"]["result"])
 
 
 async def _a_refund_that_is_refused_once(demo: Demo) -> None:
@@ -171,7 +171,7 @@ async def _soon(condition: Callable[[], Awaitable[bool]]) -> bool:
 def test_a_name_or_a_label_that_nobody_exports_is_found() -> None:
     series = {"box_office_seats": {frozenset({("state", "sold")})}}
     query = 'max by (state) (box_office_seats{state=~"held|sold"}) / rate(box_office_seat[5m])'
-    sold, typo = sorted(selectors(query), key=lambda each: -len(each.name))
+    sold, typo = sorted(selectors(query), key=lambda selector: -len(selector.name))
     assert sold == Selector("box_office_seats", (("state", "=~", "held|sold"),))
     assert sold.finds(series)
     assert not typo.finds(series)

@@ -21,7 +21,7 @@ STEADY = Program(("-c", "import signal; signal.pause()"))
 PRINTS_SETTINGS = """
 from entrypoints.settings import Settings
 settings = Settings()
-print(repr(settings), [each.get_secret_value() for each in settings.webhook_secrets])
+print(repr(settings), [secret.get_secret_value() for secret in settings.webhook_secrets])
 """
 IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do read line < /dev/zero; done"
 
@@ -69,7 +69,7 @@ async def test_when_a_program_ends_while_starting_its_log_is_told_and_the_rest_i
         ):
             async with stack(home, Settings(), Ports(), said.append):
                 pass
-        started = {each.name: each.is_running() for each in home.children}
+        started = {child.name: child.is_running() for child in home.children}
     assert started == dict.fromkeys(("initdb", "postgres", "temporal", "steady", "broken"), False)
     assert [line.split()[2] for line in said] == ["postgres", "temporal", "steady"]
 

@@ -92,7 +92,7 @@ async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
                 assert line, "".join(lines)
                 lines.append(line.decode().strip())
         exports = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
-        yield Up(process, dict(each.split("=", maxsplit=1) for each in exports))
+        yield Up(process, dict(export.split("=", maxsplit=1) for export in exports))
     finally:
         if process.returncode is None:
             process.terminate()

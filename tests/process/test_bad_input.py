@@ -37,7 +37,7 @@ BAD_SIGNALS: list[list[Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "change", "told"), WRONG, ids=lambda each: str(each)[:30])
+@pytest.mark.parametrize(("name", "change", "told"), WRONG, ids=lambda value: str(value)[:30])
 async def test_a_start_with_bad_input_fails_visibly_and_leaves_no_trace(
     running: Stage, client: Client, name: str, change: Mapping[str, Any], told: str
 ) -> None:

@@ -50,7 +50,7 @@ def cost(client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture
 
     async def check(actions_max: int, events_max: int) -> None:
         used = await settled_actions(temporal, client.namespace)
-        histories = [each async for each in client.list_workflows().map_histories()]
+        histories = [history async for history in client.list_workflows().map_histories()]
         events = sum(len(history.events) for history in histories)
         with capsys.disabled():
             print(f"\n{used} Actions of {actions_max}, {events} events of {events_max}")

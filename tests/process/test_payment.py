@@ -110,14 +110,16 @@ async def test_lost_payments_get_processes(paid: Stage, client: Client, provider
 
     async with worker(client, paid.settings, paid.parts):
         lost = await open_payments(paid.parts.verification, paid.parts.payments)
-        assert [each.payment_id for each in lost] == ["p1", "p2"]
+        assert [payment.payment_id for payment in lost] == ["p1", "p2"]
         outcomes = [
-            await (await start_payment(client, paid.settings.task_queue, each, again=True)).result()
-            for each in lost
+            await (
+                await start_payment(client, paid.settings.task_queue, money, again=True)
+            ).result()
+            for money in lost
         ]
 
-    assert [each.refund_reason for each in outcomes] == ["booking_cancelled", "amount_mismatch"]
-    assert [await provider.effects("refund", each) for each in ("p1", "p2")] == [1, 1]
+    assert [paid.refund_reason for paid in outcomes] == ["booking_cancelled", "amount_mismatch"]
+    assert [await provider.effects("refund", payment_id) for payment_id in ("p1", "p2")] == [1, 1]
     assert await paid.parts.verification.verify_business() == ()
 
 
@@ -125,7 +127,7 @@ async def counted(url: str, name: str) -> float:
     """The sum of a counter, as Prometheus reads it."""
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         lines = (await answer.text()).splitlines()
-    return sum(float(each.rpartition(" ")[2]) for each in lines if each.startswith(f"{name}{{"))
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
 
 
 async def failed_twice(

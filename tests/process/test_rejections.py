@@ -43,7 +43,8 @@ async def test_fault_6_no_rejection_crashes_an_expiry(stage: Stage, client: Clie
         ]
 
     assert ends == [
-        ENDS_AS.get(each.type, f"{each.type}: unexpected {each!r}") for each in BOOKING_REJECTIONS
+        ENDS_AS.get(rejection.type, f"{rejection.type}: unexpected {rejection!r}")
+        for rejection in BOOKING_REJECTIONS
     ]
 
 

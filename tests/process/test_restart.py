@@ -59,7 +59,7 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
 ) -> None:
     decision = await book(stage, client)
     await stage.parts.reservations.add_concert(concert(CONCERT, DEARER, 2 * HOLD))
-    ended = [await stage.events(each) for each in ENDED]
+    ended = [await stage.events(booking) for booking in ENDED]
     queue = stage.settings.task_queue
     process = OrchestratedBookingProcess(forgetful, queue, patience=PATIENCE)
 
@@ -69,8 +69,8 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
 
         assert await process.place(place(CONFIRMED, "1-1")) == decision
         assert (await process.place(place(PLACED, "1-3"))).total == DEARER
-        assert [await has_process(forgetful, each) for each in ENDED] == [False] * len(ENDED)
-        assert [await stage.events(each) for each in ENDED] == ended
+        assert [await has_process(forgetful, booking) for booking in ENDED] == [False] * len(ENDED)
+        assert [await stage.events(booking) for booking in ENDED] == ended
         assert await stage.parts.verification.verify_business() == ()
 
         await clock.advance(HOLD)

@@ -132,12 +132,12 @@ async def test_what_can_be_sent_says_what_it_is_for(running: Stage, client: Clie
     await running.process.place(place("b1", "1-1"))
     known = (await metadata(booking_handle(client, B1))).definition
 
-    assert [each.name for each in known.update_definitions if each.description] == [
+    assert [update.name for update in known.update_definitions if update.description] == [
         "cancel",
         "decision",
     ]
-    assert [each.name for each in known.signal_definitions if each.description] == ["settled"]
-    assert [each.name for each in known.query_definitions if each.description] == ["status"]
+    assert [signal.name for signal in known.signal_definitions if signal.description] == ["settled"]
+    assert [query.name for query in known.query_definitions if query.description] == ["status"]
 
 
 async def test_a_wrong_cancel_is_told_what_is_allowed(running: Stage, client: Client) -> None:

@@ -25,7 +25,7 @@ from tests.replay.test_replay import FILES, histories
 
 ACTIVITIES = {
     name
-    for each in (
+    for group in (
         BookingActivities,
         NotificationActivities,
         PaymentActivities,
@@ -33,7 +33,7 @@ ACTIVITIES = {
         ReservationActivities,
         TermsActivities,
     )
-    for name in vars(each)
+    for name in vars(group)
     if not name.startswith("_")
 }
 
@@ -73,4 +73,4 @@ async def test_every_activity_of_every_path_has_a_summary() -> None:
         await replayer.replay_workflow(history)
 
     assert set(summaries) == ACTIVITIES
-    assert [name for name, each in summaries.items() if not all(each)] == []
+    assert [name for name, given in summaries.items() if not all(given)] == []

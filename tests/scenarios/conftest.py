@@ -144,21 +144,21 @@ async def _orchestrated(
         nonlocal passed
         passed += by
         async with asyncio.TaskGroup() as group:
-            async for each in client.list_workflows():
-                handle = client.get_workflow_handle(each.id)
+            async for process in client.list_workflows():
+                handle = client.get_workflow_handle(process.id)
                 if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
-                    skip = passed - ahead.get(each.id, timedelta())
-                    ahead[each.id] = passed
+                    skip = passed - ahead.get(process.id, timedelta())
+                    ahead[process.id] = passed
                     group.create_task(skipper.fast_forward(handle, skip))
 
     async with worker(client, settings, parts), asyncio.TaskGroup() as group:
-        running = [group.create_task(each.run()) for each in members(settings, parts, client)]
+        running = [group.create_task(member.run()) for member in members(settings, parts, client)]
         yield (
             OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE),
             passing,
         )
-        for each in running:
-            each.cancel()
+        for task in running:
+            task.cancel()
 
 
 @asynccontextmanager
@@ -169,8 +169,8 @@ async def _choreographed(
         """Nothing to do: the sweeps ask the database's clock."""
 
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(each.run()) for each in members(settings, parts, None)]
+        running = [group.create_task(member.run()) for member in members(settings, parts, None)]
         running.append(group.create_task(run_sweeps(sweeps(settings, parts), SWEEP_EVERY)))
         yield booking_process(settings, parts, None), passing
-        for each in running:
-            each.cancel()
+        for task in running:
+            task.cancel()

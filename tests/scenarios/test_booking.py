@@ -83,7 +83,7 @@ async def test_fault_9_the_same_id_with_other_seats_is_rejected(twin: Twin) -> N
 async def test_h35_equal_requests_at_once_make_one_booking(twin: Twin) -> None:
     decisions = await asyncio.gather(*(twin.process.place(place("b1", "1-1")) for _ in range(5)))
 
-    assert {each.status for each in decisions} == {"confirmed"}
+    assert {decision.status for decision in decisions} == {"confirmed"}
     assert {*decisions} == {decisions[0]}
     assert await twin.events("b1") == ["BookingPlaced", "BookingConfirmed"]
 
@@ -93,7 +93,7 @@ async def test_h36_different_requests_at_once_under_one_id_make_one_booking(twin
         twin.process.place(place("b1", "1-1")), twin.process.place(place("b1", "1-2"))
     )
 
-    assert sorted(each.status for each in decisions) == ["confirmed", "rejected"]
+    assert sorted(decision.status for decision in decisions) == ["confirmed", "rejected"]
     assert await twin.held("b1") == 1
 
 
@@ -117,7 +117,7 @@ async def test_fault_1_a_reservation_made_before_a_crash_is_the_bookings_own(twi
 
 async def test_fault_7_bookings_whose_placing_commits_late_are_confirmed(twin: Twin) -> None:
     """What happens to a feed that skips one: tests/integration/eventstore/test_gaps.py."""
-    first, second = (each.removeprefix("booking-") for each in streams_in(Slice(3), 2))
+    first, second = (stream.removeprefix("booking-") for stream in streams_in(Slice(3), 2))
     async with asyncio.TaskGroup() as group, twin.parts.checkpoints.transaction() as tx:
         late = CommandHandler(
             PostgresEventStore(tx),
@@ -300,11 +300,11 @@ async def test_fault_10_many_clients_at_once_get_each_seat_once(twin: Twin) -> N
     )
 
     seats = await twin.parts.reservations.seats(CONCERT)
-    holders = [each.booking_id for each in seats if each.booking_id]
-    winners = [each.booking_id for each in decisions if each.status == "confirmed"]
-    losers = [each for each in decisions if each.status == "denied"]
+    holders = [seat.booking_id for seat in seats if seat.booking_id]
+    winners = [decision.booking_id for decision in decisions if decision.status == "confirmed"]
+    losers = [decision for decision in decisions if decision.status == "denied"]
     assert sorted(holders) == sorted([*winners, *winners])
     assert 1 <= len(winners) <= HOT_SEATS // 2
     assert len(winners) + len(losers) == CLIENTS
-    assert all((each.reason or "").startswith("seats_unavailable: 1-") for each in losers)
+    assert all((decision.reason or "").startswith("seats_unavailable: 1-") for decision in losers)
     assert await twin.all_quiet() == ()

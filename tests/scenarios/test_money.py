@@ -76,7 +76,7 @@ async def test_h3_late_money_gets_free_seats_back(twin: Twin) -> None:
 
     assert (outcome.status, outcome.reinstated) == ("applied", True)
     booking = await twin.booking("b1")
-    assert (booking.status, {each.price for each in booking.tickets}) == ("settled", {PRICE})
+    assert (booking.status, {ticket.price for ticket in booking.tickets}) == ("settled", {PRICE})
     assert await twin.held("b1") == 2
     assert await twin.verify() == ()
 
@@ -109,7 +109,7 @@ async def test_h5_of_two_late_payments_for_one_booking_one_settles(twin: Twin) -
 
     outcomes = await asyncio.gather(twin.pay("b1", "p1"), twin.pay("b1", "p2"))
 
-    assert sorted(each.status for each in outcomes) == ["applied", "refunded"]
+    assert sorted(outcome.status for outcome in outcomes) == ["applied", "refunded"]
     assert await twin.held("b1") == 1
     assert await twin.verify() == ()
 
@@ -172,7 +172,7 @@ async def test_h13_two_payments_at_once_under_one_id_are_one_payment(twin: Twin)
         twin.process.pay(captured.model_copy(update={"payer": "bob"})),
     )
 
-    assert sorted(each.status for each in outcomes) == ["applied", "rejected"]
+    assert sorted(outcome.status for outcome in outcomes) == ["applied", "rejected"]
 
 
 async def test_h14_money_for_an_unknown_booking_waits_and_goes_back(twin: Twin) -> None:
@@ -255,7 +255,7 @@ async def test_h20_a_refund_that_fails_is_made_when_it_can(twin: Twin) -> None:
 
     paying = asyncio.create_task(twin.pay("b1"))
     await twin.until_payment("p1", "refund_requested")
-    assert [(each.check, each.payment_ids) for each in await twin.verify()] == [
+    assert [(finding.check, finding.payment_ids) for finding in await twin.verify()] == [
         ("payment_open", ("p1",))
     ]
 

@@ -32,7 +32,7 @@ class Provider:
     async def effects(self, kind: str, payment_id: str) -> int:
         """How often the ledger says that the money moved."""
         moved = await self.rows("effects")
-        return sum((each["kind"], each["payment_id"]) == (kind, payment_id) for each in moved)
+        return sum((effect["kind"], effect["payment_id"]) == (kind, payment_id) for effect in moved)
 
     async def charge_back(self, payment_id: str) -> str:
         """The payer's bank takes the money back; the reference."""

@@ -40,8 +40,8 @@ async def family(pid: int) -> list[int]:
     listed = await _output("ps", "-A", "-o", "pid=,ppid=")
     parents = {int(child): int(parent) for child, parent in map(str.split, listed.splitlines())}
     found = [pid]
-    for each in found:  # grows while we look
-        found.extend(child for child, parent in parents.items() if parent == each)
+    for process in found:  # grows while we look
+        found.extend(child for child, parent in parents.items() if parent == process)
     return found
 
 

@@ -62,7 +62,7 @@ class Stage:
 
     def told(self, booking_id: str) -> list[NotificationKind]:
         """What the client was told of the booking, in order."""
-        return [each.kind for each in self.notifications if each.booking_id == booking_id]
+        return [message.kind for message in self.notifications if message.booking_id == booking_id]
 
     def changed(self, **settings: object) -> Settings:
         """The settings, some of them changed."""

@@ -70,7 +70,7 @@ class Bookings:
         )
 
     async def recorded(self) -> tuple[BookingEvent, ...]:
-        return tuple(CODEC.decode(each) for each in await self.store.read_stream(STREAM))
+        return tuple(CODEC.decode(event) for event in await self.store.read_stream(STREAM))
 
 
 class Together(MemoryEventStore):

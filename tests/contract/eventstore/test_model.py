@@ -46,7 +46,7 @@ async def test_the_log_behaves_like_a_dictionary(log: EventStore, steps: list[St
     for number, (of, command, content, size, off) in enumerate(steps):
         stream = StreamId(f"booking-{example}-{of}")
         ref = CommandRef(UUID(int=command), UUID(int=content))
-        events = [number * 10 + each for each in range(size)]
+        events = [number * 10 + place for place in range(size)]
         expected = max(len(model.streams[stream]) + off, 0)
         told = model.append(stream, ref, events, expected)
         try:

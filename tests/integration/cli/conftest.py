@@ -71,7 +71,7 @@ async def office(
     async with box_office(settings) as opened:
         own = replace(opened, notifier=PostgresNotifier(opened.pool, send))
         async with worker(client, settings, own), asyncio.TaskGroup() as group:
-            running = [group.create_task(each.run()) for each in members(settings, own, client)]
+            running = [group.create_task(member.run()) for member in members(settings, own, client)]
             yield own
-            for each in running:
-                each.cancel()
+            for task in running:
+                task.cancel()

@@ -89,7 +89,7 @@ VARIABLES = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), MISTAKES, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES, ids=lambda value: str(value)[:40])
 async def test_a_mistake_is_named_with_exit_code_2(
     arguments: Sequence[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +207,7 @@ ASK_POSTGRES = [
 ]
 
 
-@pytest.mark.parametrize("arguments", ASK_POSTGRES, ids=lambda each: each[0])
+@pytest.mark.parametrize("arguments", ASK_POSTGRES, ids=lambda words: words[0])
 async def test_without_postgres_the_server_is_named_and_its_password_is_not(
     arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +243,7 @@ async def test_a_failure_as_json_is_one_document(monkeypatch: pytest.MonkeyPatch
         ("replay", "--since", "1d"),
         ("deployment", "drain", "1", "--deployment", "tickets"),
     ],
-    ids=lambda each: each[0],
+    ids=lambda words: words[0],
 )
 async def test_without_temporal_the_server_is_named(
     servers: Settings, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]

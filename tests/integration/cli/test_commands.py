@@ -62,7 +62,7 @@ async def test_a_booking_is_placed_paid_and_shown(office: BoxOffice) -> None:
     assert "status      settled\n" in shown
     assert "expires" not in shown
     assert "payment     p1 10.00 EUR applied\n" in shown
-    assert [each["type"] for each in await answer("history", "b1")] == [
+    assert [event["type"] for event in await answer("history", "b1")] == [
         "BookingPlaced",
         "BookingConfirmed",
         "BookingPaid",

@@ -115,7 +115,7 @@ async def test_a_booking_ends_on_the_version_that_it_began_on_which_drains_then(
             0,
             "1 is drained: nothing is open there, its workers can be stopped\n",
         )
-        assert [await office.version_of(each) for each in (B1, B2)] == [
+        assert [await office.version_of(booking) for booking in (B1, B2)] == [
             ("pinned", "1"),
             ("pinned", "2"),
         ]

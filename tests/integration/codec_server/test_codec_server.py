@@ -44,7 +44,7 @@ async def decode(door: Door, *payloads: Payload, **headers: str) -> Reply:
 
 
 def wire(*payloads: Payload) -> str:
-    return json.dumps({"payloads": [MessageToDict(each) for each in payloads]})
+    return json.dumps({"payloads": [MessageToDict(payload) for payload in payloads]})
 
 
 async def sealed(*entries: str, workflow_id: str | None = "booking-ada-1") -> Payload:
@@ -56,7 +56,7 @@ async def test_a_page_of_the_web_ui_gets_payloads_of_every_key_decoded(door: Doo
     status, answer, headers = await decode(door, await sealed(OLD), await sealed(NEW), CLEAR)
 
     assert status == 200
-    assert [b64decode(each["data"]) for each in answer["payloads"]] == [CLEAR.data] * 3
+    assert [b64decode(payload["data"]) for payload in answer["payloads"]] == [CLEAR.data] * 3
     assert headers["Access-Control-Allow-Origin"] == UI
 
 

@@ -30,7 +30,7 @@ class Stage:
     @property
     def sources(self) -> list[str]:
         copies = (rest.split() for name, rest in self.instructions if name == "COPY")
-        return [each for words in copies if "--from" not in words[0] for each in words[:-1]]
+        return [source for words in copies if "--from" not in words[0] for source in words[:-1]]
 
 
 def stages(dockerfile: str) -> dict[str, Stage]:
@@ -56,7 +56,7 @@ def is_ignored(path: str, dockerignore: str) -> bool:
     ignored = False
     for line in dockerignore.splitlines():
         pattern = line.removeprefix("!")
-        if not line.startswith("#") and any(fnmatch(each, pattern) for each in above):
+        if not line.startswith("#") and any(fnmatch(part, pattern) for part in above):
             ignored = not line.startswith("!")
     return ignored
 
@@ -88,12 +88,12 @@ def locked(target: str) -> set[str]:
 def missing_imports(target: str) -> dict[str, set[str]]:
     """By file: the modules that it imports and the image lacks."""
     contents, distributions = STAGES[target].sources, locked(target)
-    own = {Path(each).stem for each in contents}
+    own = {Path(source).stem for source in contents}
     found = {
         str(file.relative_to(ROOT)): {
-            each
-            for each in imports(file.read_text())
-            if each not in own and not is_provided(each, distributions)
+            module
+            for module in imports(file.read_text())
+            if module not in own and not is_provided(module, distributions)
         }
         for source in contents
         for file in ([ROOT / source] if source.endswith(".py") else (ROOT / source).rglob("*.py"))
@@ -105,13 +105,13 @@ def imports(source: str) -> Iterator[str]:
     """The top level names of the modules that a source imports, anywhere in it."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (each.name.split(".")[0] for each in node.names)
+            yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.split(".")[0]
 
 
 def is_provided(module: str, distributions: set[str]) -> bool:
-    by = {re.sub(r"[-_.]+", "-", each).lower() for each in DISTRIBUTIONS.get(module, [])}
+    by = {re.sub(r"[-_.]+", "-", name).lower() for name in DISTRIBUTIONS.get(module, [])}
     return module in sys.stdlib_module_names or bool(by & distributions)
 
 

@@ -33,7 +33,7 @@ def test_a_mounted_script_is_one_that_a_shell_can_read(script: Path) -> None:
 def test_the_namespace_gets_the_search_attributes_that_workflows_are_started_with() -> None:
     script = (ROOT / "deploy" / "temporal" / "temporal-namespace.sh").read_text()
     created = re.findall(r"--name (\w+) --type (\w+)", script)
-    assert ["=".join(each) for each in created] == list(SEARCH_ATTRIBUTES)
+    assert ["=".join(attribute) for attribute in created] == list(SEARCH_ATTRIBUTES)
 
 
 def test_prometheus_asks_services_at_the_ports_where_they_answer() -> None:
@@ -62,7 +62,7 @@ def test_grafana_finds_prometheus_and_the_dashboard_where_the_file_puts_them() -
     (provider,) = yaml.safe_load((GRAFANA / "dashboards" / "box-office.yml").read_text())[
         "providers"
     ]
-    mounted = [each.split(":")[1] for each in services["grafana"]["volumes"]]
+    mounted = [volume.split(":")[1] for volume in services["grafana"]["volumes"]]
     assert f"{provider['options']['path']}/box-office.json" in mounted
     named = set(
         re.findall(r'"uid": "([^"$-]+)"', dashboard.replace(json.loads(dashboard)["uid"], "$"))
@@ -153,7 +153,7 @@ def test_a_fault_is_found(damage: Callable[[dict[str, Service]], None], fault: s
     damaged = load()
     before = faults(damaged)
     damage(damaged["services"])
-    assert [each for each in faults(damaged) if each not in before] == [fault]
+    assert [found for found in faults(damaged) if found not in before] == [fault]
 
 
 def test_a_word_that_compose_does_not_know_is_found() -> None:

@@ -31,7 +31,7 @@ VARIABLES = {  # of .env
 }
 COMPOSE = load()
 OURS = ours(COMPOSE)
-LONG_RUNNING = [name for name, each in OURS.items() if not is_job(each)]
+LONG_RUNNING = [name for name, service in OURS.items() if not is_job(service)]
 
 
 @asynccontextmanager
@@ -78,7 +78,7 @@ async def _until_told(machine: Machine) -> list[str]:
     async with asyncio.timeout(SOON_SECONDS):
         while True:
             notices = json.loads(await _ask(machine, "provider", 8400, "/v1/notices"))
-            states = [each["state"] for each in notices]
+            states = [notice["state"] for notice in notices]
             if "waiting" not in states:
                 return states
 
@@ -92,14 +92,14 @@ async def test_what_the_file_says_sells_a_ticket_and_stops_in_good_order(tmp_pat
         paid = await _cli(machine, "pay", "ann-1")
         assert (placed["status"], paid["status"]) == ("confirmed", "applied")
         assert await _until_told(machine) == ["delivered"]
-        subjects = [each["subject"] for each in await _cli(machine, "mail", "--client", "ann")]
+        subjects = [mail["subject"] for mail in await _cli(machine, "mail", "--client", "ann")]
         assert "Your tickets for booking ann-1" in subjects
         assert await _cli(machine, "verify") == {"findings": []}
 
         for name, port, path in asked_paths():
             await _ask(machine, name, port, path)
 
-        codes = await asyncio.gather(*(each.stop() for each in started.values()))
+        codes = await asyncio.gather(*(process.stop() for process in started.values()))
         assert dict(zip(started, codes, strict=True)) == dict.fromkeys(started, 0)
         for name in started:
             with pytest.raises(RuntimeError, match="not healthy"):

@@ -32,7 +32,7 @@ def test_the_manifests_have_no_faults() -> None:
 
 
 def test_every_file_is_listed_in_a_kustomization() -> None:
-    files = {each for each in FOLDER.rglob("*.yaml") if each.name not in NOT_APPLIED}
+    files = {file for file in FOLDER.rglob("*.yaml") if file.name not in NOT_APPLIED}
     assert files == listed_files()
 
 
@@ -42,26 +42,26 @@ def test_both_kustomizations_run_the_same_image_under_the_name_of_the_manifests(
     assert {pod.container["image"] for pod in pods(load())} == {image["name"]}
     roots = [FOLDER / "kustomization.yaml", FOLDER / "codec-server" / "kustomization.yaml"]
     components = [
-        (root.parent / each).resolve()
+        (root.parent / component_path).resolve()
         for root in roots
-        for each in yaml.safe_load(root.read_text())["components"]
+        for component_path in yaml.safe_load(root.read_text())["components"]
     ]
     assert components == [FOLDER / "image"] * 2
 
 
 def test_every_key_that_is_asked_for_is_used() -> None:
     used = {
-        each["valueFrom"]["secretKeyRef"]["key"]
+        variable["valueFrom"]["secretKeyRef"]["key"]
         for pod in pods(load())
-        for each in pod.container["env"]
-        if "valueFrom" in each
+        for variable in pod.container["env"]
+        if "valueFrom" in variable
     }
     assert used == SECRET_KEYS
 
 
 def test_the_alert_rules_find_the_jobs_that_a_cluster_names() -> None:
     rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
-    (monitor,) = (each for each in load() if each["kind"] == "PodMonitor")
+    (monitor,) = (resource for resource in load() if resource["kind"] == "PodMonitor")
     jobs = {pod.labels[monitor["spec"]["jobLabel"]] for pod in pods(load())}
     assert set(re.findall(r'job="([^"]+)"', rules)) <= jobs
 
@@ -201,11 +201,13 @@ def test_a_fault_is_found(kind: str, name: str, damage: Damage, fault: str) -> N
     resources = load()
     before = set(faults(resources))
     (damaged,) = (
-        each for each in resources if (each["kind"], each["metadata"]["name"]) == (kind, name)
+        resource
+        for resource in resources
+        if (resource["kind"], resource["metadata"]["name"]) == (kind, name)
     )
     damage(damaged)
-    found = [each for each in faults(resources) if each not in before]
-    assert any(fault in each for each in found), found
+    found = [one for one in faults(resources) if one not in before]
+    assert any(fault in one for one in found), found
 
 
 def test_a_secret_in_the_tree_is_found() -> None:

@@ -34,7 +34,7 @@ async def restarted(
     settings: Settings, temporal: TemporalServer, namespace: str, *keys: str
 ) -> AsyncIterator[tuple[Stage, Client]]:
     """Worker and client with these keys."""
-    converter = data_converter([SecretStr(each) for each in keys])
+    converter = data_converter([SecretStr(key) for key in keys])
     client = await Client.connect(temporal.address, namespace=namespace, data_converter=converter)
     async with opened_stage(settings, client) as stage, worker(client, settings, stage.parts):
         yield stage, client
@@ -70,8 +70,8 @@ async def test_no_booking_notices_a_change_of_keys(
                 money = payment(request.booking_id, f"p{number}")
                 assert (await stage.process.pay(money)).status == "applied"
                 assert (await stage.process.pay(money)).status == "applied"
-            ended = [booking_handle(client, BookingId(f"b{each}")) for each in range(number)]
-            assert {(await each.result()).status for each in ended} <= {"settled"}
+            ended = [booking_handle(client, BookingId(f"b{earlier}")) for earlier in range(number)]
+            assert {(await process.result()).status for process in ended} <= {"settled"}
 
 
 async def test_a_booking_whose_key_is_missing_waits_until_it_is_back(

@@ -61,9 +61,9 @@ async def test_with_encryption_no_client_seat_amount_or_reason_is_in_the_file(
             await _every_way(stage, client)
         await _all_replay(client)
 
-    database_file, log = (tmp_path / f"temporal.db{each}" for each in ("", "-wal"))
+    database_file, log = (tmp_path / f"temporal.db{suffix}" for suffix in ("", "-wal"))
     stored = database_file.read_bytes() + log.read_bytes()
-    assert {each for each in PUBLIC + PRIVATE if each.encode() in stored} == set(found)
+    assert {word for word in PUBLIC + PRIVATE if word.encode() in stored} == set(found)
 
 
 async def _every_way(stage: Stage, client: Client) -> None:
@@ -91,7 +91,7 @@ async def _all_replay(client: Client) -> None:
         data_converter=client.data_converter,
     )
     async with replayer.workflow_replay_iterator(histories) as results:
-        assert [each.replay_failure async for each in results] == [None] * 5
+        assert [result.replay_failure async for result in results] == [None] * 5
 
 
 async def _one_defect(step: Step, booking_id: BookingId) -> None:

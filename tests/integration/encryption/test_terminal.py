@@ -83,6 +83,6 @@ async def first_of(client: Client, query: str) -> WorkflowExecution:
     """Waits for it: a list is a moment behind."""
 
     async def found() -> list[WorkflowExecution]:
-        return [each async for each in client.list_workflows(query)]
+        return [process async for process in client.list_workflows(query)]
 
     return (await eventually(found, query))[0]

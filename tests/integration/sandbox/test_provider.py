@@ -76,7 +76,7 @@ async def test_a_charged_back_payment_cannot_be_refunded_as_well(provider: Provi
     ref = await provider.charge_back("p1")
     status, body = await refund(provider)
     assert (status, body["refund_ref"]) == (409, ref)
-    moved = [(each["kind"], each["ref"]) for each in await provider.rows("effects")]
+    moved = [(effect["kind"], effect["ref"]) for effect in await provider.rows("effects")]
     assert moved[1:] == [("chargeback", ref)]
 
 

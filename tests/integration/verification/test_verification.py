@@ -179,9 +179,9 @@ async def test_a_finding_names_booking_payments_and_events(pool: asyncpg.Pool) -
     await log(pool, "booking-b1", *SOLD)
     await log(pool, "payment-p1", RECEIVED_LESS, APPLIED)
 
-    differs = [each for each in await verify_business(pool) if each.check == "money_differs"]
+    differs = [found for found in await verify_business(pool) if found.check == "money_differs"]
 
-    assert [str(each) for each in differs] == [
+    assert [str(finding) for finding in differs] == [
         "money_differs: booking b1, payment p1: received 400, refunded 0, under way 0, "
         "but settled 500, in the minor unit of EUR (booking-b1 1 BookingPlaced, "
         "booking-b1 2 BookingConfirmed, booking-b1 3 BookingPaid, booking-b1 4 BookingSettled, "
@@ -196,9 +196,9 @@ async def test_what_one_booking_owes_another_does_not_balance(pool: asyncpg.Pool
         pool, "payment-p1", ("PaymentReceived", {"booking_id": "b2", "amount": EUR_5}), APPLIED
     )
 
-    differ = [each for each in await verify_business(pool) if each.check == "money_differs"]
+    differ = [found for found in await verify_business(pool) if found.check == "money_differs"]
 
-    assert [each.booking_ids for each in differ] == [("b1",), ("b2",)]
+    assert [finding.booking_ids for finding in differ] == [("b1",), ("b2",)]
 
 
 async def test_checks_have_more_time_than_others(database: str, pool: asyncpg.Pool) -> None:

@@ -48,7 +48,7 @@ def histories() -> Iterator[tuple[StreamId, Sequence[NewEvent]]]:
 
 async def follow(parts: BoxOffice) -> int:
     """Project what is new."""
-    return sum([await consumer(parts, each).run_until_caught_up() for each in projections(parts)])
+    return sum([await consumer(parts, view).run_until_caught_up() for view in projections(parts)])
 
 
 async def happen_step_by_step(parts: BoxOffice) -> int:
@@ -79,7 +79,7 @@ async def test_events_projected_twice_change_nothing(parts: BoxOffice) -> None:
     events = await happen_step_by_step(parts)
     once = await rows(parts)
     async with parts.checkpoints.transaction() as tx:
-        for each in projections(parts):
-            await parts.checkpoints.reset(tx, each.name, each.generation)
+        for view in projections(parts):
+            await parts.checkpoints.reset(tx, view.name, view.generation)
     assert await follow(parts) == events
     assert await rows(parts) == once

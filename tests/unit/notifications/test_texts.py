@@ -111,7 +111,7 @@ def test_a_booking_without_a_deadline_mentions_none() -> None:
 
 
 def test_every_reason_of_a_denial_is_a_sentence() -> None:
-    reasons = [*(denial_reason(each) for each in REFUSALS), "reservation_timed_out"]
+    reasons = [*(denial_reason(refusal) for refusal in REFUSALS), "reservation_timed_out"]
     assert {reason.partition(":")[0] for reason in reasons} == DENIALS.keys()
     for reason in reasons:
         body = text_of(told("denied", reason=reason)).body
