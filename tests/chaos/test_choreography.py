@@ -14,15 +14,7 @@ from eventstore.consumer import HEARTBEAT_EVERY, POLL_LAST
 from eventstore.postgres.checkpoints import ALIVE_FOR
 from tests.chaos.arena import START, Attack, report, survive
 from tests.chaos.conftest import Troupe
-from tests.chaos.ownership import (
-    NOTE_REPEATS,
-    Move,
-    claims,
-    moves,
-    owners,
-    quarrels,
-    repeats,
-)
+from tests.chaos.ownership import NOTE_REPEATS, Move, claims, moves, owners, quarrels, repeats
 from tests.chaos.plans import CALM, concerts
 from tests.support.builders import place
 from tests.support.provider import Provider

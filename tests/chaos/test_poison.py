@@ -15,12 +15,7 @@ from entrypoints.wiring import BoxOffice, consumer
 from eventstore.slices import StreamId, slice_of
 from tests.chaos.arena import LOOK_EVERY, START, ends
 from tests.chaos.plans import CALM, HOLDS, TOTAL, concerts
-from tests.chaos.wired import (
-    Trouble,
-    cancel,
-    place,
-    subscription,
-)
+from tests.chaos.wired import Trouble, cancel, place, subscription
 from tests.support.clock import Clock
 from tests.support.gates import with_before
 from tests.support.log import streams_in

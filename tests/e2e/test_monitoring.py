@@ -142,10 +142,7 @@ async def _has_numbers(session: aiohttp.ClientSession, query: str) -> bool:
 
 async def _a_refund_that_is_refused_once(demo: Demo) -> None:
     url = f"{demo.environment['BOX_OFFICE_PROVIDER_URL']}v1/faults"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.put(url, json=REFUSE_A_REFUND) as answer,
-    ):
+    async with aiohttp.ClientSession() as session, session.put(url, json=REFUSE_A_REFUND) as answer:
         assert answer.status == HTTPStatus.OK
     code, output = await box_office("pay", "ann-1", "--json", environment=demo.environment)
     assert (code, json.loads(output)["error"]["refund_reason"]) == (3, "already_settled")

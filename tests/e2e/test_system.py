@@ -78,10 +78,7 @@ async def test_a_part_that_ends_by_itself_is_told_and_can_be_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _play(monkeypatch, {"steady": STEADY})
-    async with (
-        claim(tmp_path) as home,
-        stack(home, Settings(), Ports(), lambda _: None) as running,
-    ):
+    async with claim(tmp_path) as home, stack(home, Settings(), Ports(), lambda _: None) as running:
         first = running.parts["steady"]
         first.kill()
         with pytest.raises(StackError, match="steady ended by itself with exit code -9"):

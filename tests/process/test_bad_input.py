@@ -28,13 +28,7 @@ WRONG: list[tuple[str, Mapping[str, Any], str]] = [
         "amount.amount_minor",
     ),
 ]
-BAD_SIGNALS: list[list[Any]] = [
-    [],
-    [None],
-    ["p1"],
-    [{"payment": "p1"}],
-    [{"payment_id": "a/b"}],
-]
+BAD_SIGNALS: list[list[Any]] = [[], [None], ["p1"], [{"payment": "p1"}], [{"payment_id": "a/b"}]]
 
 
 @pytest.mark.parametrize(("name", "change", "told"), WRONG, ids=lambda value: str(value)[:30])

@@ -153,10 +153,7 @@ async def _orchestrated(
 
     async with worker(client, settings, parts), asyncio.TaskGroup() as group:
         running = [group.create_task(member.run()) for member in members(settings, parts, client)]
-        yield (
-            OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE),
-            passing,
-        )
+        yield (OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE), passing)
         for task in running:
             task.cancel()
 

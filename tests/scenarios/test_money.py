@@ -168,8 +168,7 @@ async def test_h13_two_payments_at_once_under_one_id_are_one_payment(twin: Twin)
     captured = (await twin.capture("b1")).received()
 
     outcomes = await asyncio.gather(
-        twin.process.pay(captured),
-        twin.process.pay(captured.model_copy(update={"payer": "bob"})),
+        twin.process.pay(captured), twin.process.pay(captured.model_copy(update={"payer": "bob"}))
     )
 
     assert sorted(outcome.status for outcome in outcomes) == ["applied", "rejected"]
@@ -231,9 +230,7 @@ async def test_h18_a_free_booking_is_settled_at_once_and_needs_no_money(twin: Tw
 
 async def test_h19_a_capture_with_unknown_outcome_is_made_once(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
-    await twin.provider.plan(
-        {"operation": "capture", "fault": "timeout_after_effect", "times": 2},
-    )
+    await twin.provider.plan({"operation": "capture", "fault": "timeout_after_effect", "times": 2})
 
     assert (await twin.pay("b1")).status == "applied"
     assert await twin.provider.effects("capture", "p1") == 1

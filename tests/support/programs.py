@@ -98,11 +98,7 @@ def environment(database: str, client: Client, task_queue: str) -> dict[str, str
 
 
 def worker_process(
-    home: Home,
-    stage: Stage,
-    client: Client,
-    command: Sequence[str | Path] = WORKER,
-    **more: str,
+    home: Home, stage: Stage, client: Client, command: Sequence[str | Path] = WORKER, **more: str
 ) -> AbstractAsyncContextManager[Child]:
     """The real worker, or another program, on the stage's servers; nobody waits for it."""
     finds = environment(str(stage.settings.database_url), client, stage.settings.task_queue)

@@ -5,13 +5,7 @@ from typing import Any, TypeAlias, get_args
 
 import pytest
 
-from eventstore.api import (
-    AppendResult,
-    CommandRef,
-    Loaded,
-    Metadata,
-    VersionConflict,
-)
+from eventstore.api import AppendResult, CommandRef, Loaded, Metadata, VersionConflict
 from eventstore.codec import Codec
 from eventstore.errors import CommandIdReusedError, TransientError
 from eventstore.memory import MemoryDoorbell, MemoryEventStore

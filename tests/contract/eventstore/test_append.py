@@ -6,13 +6,7 @@ from uuid import uuid5
 
 import pytest
 
-from eventstore.api import (
-    Appended,
-    AppendResult,
-    Duplicate,
-    EventStore,
-    VersionConflict,
-)
+from eventstore.api import Appended, AppendResult, Duplicate, EventStore, VersionConflict
 from eventstore.errors import CommandIdReusedError
 from eventstore.slices import StreamId, slice_of
 from tests.support.log import METADATA, append, command, noted, numbers, stream, streams_in

@@ -7,13 +7,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.api import (
-    Appended,
-    CommandRef,
-    Duplicate,
-    EventStore,
-    VersionConflict,
-)
+from eventstore.api import Appended, CommandRef, Duplicate, EventStore, VersionConflict
 from eventstore.errors import CommandIdReusedError
 from eventstore.slices import StreamId
 from tests.support.log import noted, numbers
@@ -35,9 +29,7 @@ _examples = count()  # each example has its own streams
 
 
 @settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS)
 async def test_the_log_behaves_like_a_dictionary(log: EventStore, steps: list[Step]) -> None:

@@ -46,9 +46,7 @@ async def test_what_ran_on_this_code_goes_on_with_it(
 
     monkeypatch.setattr(replay_command, "TOLD_EVERY", 2)
     assert await run("replay", "--since", "1h") == Ran(
-        0,
-        "3 processes replayed: this code goes on with every one\n",
-        "replayed 2 of 3\n",
+        0, "3 processes replayed: this code goes on with every one\n", "replayed 2 of 3\n"
     )
     assert await replayed("1d") == {"replayed": 3, "deviations": []}
 

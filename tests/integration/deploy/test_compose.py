@@ -113,10 +113,7 @@ HEALTHY = {"condition": "service_healthy"}
             _worker(environment={"TO": "postgresql://us:secret@postgres/us"}),
             "worker: TO has its secret in the file",
         ),
-        (
-            _grafana(environment={"A": "${B:?say}"}),
-            "grafana: B is not explained in .env.example",
-        ),
+        (_grafana(environment={"A": "${B:?say}"}), "grafana: B is not explained in .env.example"),
         (_grafana(environment={"C": None}), "grafana: C is not explained in .env.example"),
         (_worker(depends_on={"x": JOB}), "worker: depends on x, which is no service"),
         (

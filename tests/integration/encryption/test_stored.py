@@ -86,9 +86,7 @@ async def _every_way(stage: Stage, client: Client) -> None:
 async def _all_replay(client: Client) -> None:
     histories = client.list_workflows().map_histories()
     replayer = Replayer(
-        workflows=WORKFLOWS,
-        workflow_runner=workflow_runner(),
-        data_converter=client.data_converter,
+        workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=client.data_converter
     )
     async with replayer.workflow_replay_iterator(histories) as results:
         assert [result.replay_failure async for result in results] == [None] * 5

@@ -19,11 +19,7 @@ from eventstore.api import (
 from eventstore.postgres.log import PostgresEventStore
 from tests.integration.eventstore.cable import Cable, Fault
 from tests.integration.eventstore.conftest import BreakAppend
-from tests.integration.eventstore.races import (
-    STAMP,
-    append_in,
-    somebody_waits_for_a_slice,
-)
+from tests.integration.eventstore.races import STAMP, append_in, somebody_waits_for_a_slice
 from tests.support.log import append, command, noted, stream
 
 VERSION_CHECK = (
@@ -89,11 +85,7 @@ async def test_a_killed_append_can_be_repeated(pool: asyncpg.Pool, log: Postgres
         with pytest.raises(asyncpg.PostgresConnectionError):
             await append(log, stream(), 2)
 
-    async with (
-        pool.acquire() as connection,
-        asyncio.TaskGroup() as group,
-        connection.transaction(),
-    ):
+    async with pool.acquire() as connection, asyncio.TaskGroup() as group, connection.transaction():
         await append_in(connection, stream(), 1)
         group.create_task(killed())
         await somebody_waits_for_a_slice(pool)

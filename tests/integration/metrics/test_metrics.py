@@ -139,10 +139,7 @@ async def test_the_oldest_that_waits_is_timed(pool: asyncpg.Pool, clock: Clock) 
     await log(pool, "payment-p1", "PaymentReceived")
     await log(pool, "payment-p1", "PaymentRefundRequested")
     await clock.advance(40 * SECOND)
-    assert await series(pool, "open_bookings") == {
-        ("awaiting_confirmation",): 1,
-        ("confirmed",): 3,
-    }
+    assert await series(pool, "open_bookings") == {("awaiting_confirmation",): 1, ("confirmed",): 3}
     assert await series(pool, "pending_refunds") == {(): 1}
     for name, seconds in (
         ("overdue_booking_seconds", 70),

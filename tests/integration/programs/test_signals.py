@@ -112,11 +112,7 @@ async def test_without_temporal_a_program_says_so(home: Home, finds: dict[str, s
     ("setting", "code", "told"),
     [
         ("BOX_OFFICE_HEALTH_ADDRESS", BAD_INPUT, "nobody can listen at {}: Address already in use"),
-        (
-            "BOX_OFFICE_METRICS_ADDRESS",
-            BAD_INPUT,
-            "METRICS_ADDRESS: {} cannot be used: ",
-        ),
+        ("BOX_OFFICE_METRICS_ADDRESS", BAD_INPUT, "METRICS_ADDRESS: {} cannot be used: "),
     ],
 )
 async def test_an_address_that_is_taken_is_told(

@@ -24,10 +24,7 @@ ON_SALE = Concert(
     hold=A_DAY,
     zones=(
         PriceZone(
-            first_row=1,
-            last_row=1,
-            seats_per_row=5,
-            price=Money(amount_minor=500, currency="EUR"),
+            first_row=1, last_row=1, seats_per_row=5, price=Money(amount_minor=500, currency="EUR")
         ),
     ),
 )

@@ -7,13 +7,7 @@ import pytest
 from pydantic import PostgresDsn
 
 from entrypoints.settings import Settings
-from entrypoints.wiring import (
-    BoxOffice,
-    box_office,
-    consumer,
-    projections,
-    rebuild_views,
-)
+from entrypoints.wiring import BoxOffice, box_office, consumer, projections, rebuild_views
 from eventstore.api import NewEvent
 from eventstore.slices import StreamId
 from tests.support.controls import BOOKINGS, PAYMENTS, REINSTATED_BOOKING, SETTLED_FREE_BOOKING

@@ -60,10 +60,7 @@ COMMANDS: st.SearchStrategy[BookingCommand] = st.one_of(
         expires_at=st.sampled_from([DEADLINE, None]),
     ),
     st.builds(
-        PayBooking,
-        booking_id=st.just(BOOKING_ID),
-        payment_id=SOME_PAYMENT,
-        amount=SOME_AMOUNT,
+        PayBooking, booking_id=st.just(BOOKING_ID), payment_id=SOME_PAYMENT, amount=SOME_AMOUNT
     ),
     st.builds(
         ReinstateBooking,

@@ -53,10 +53,7 @@ def test_placing_something_else_under_a_taken_id_is_rejected(
     [
         ((), NoSeatsRequested()),
         (row_of(11), TooManySeats(limit=10)),
-        (
-            (NEXT_SEAT, SEAT, NEXT_SEAT, SEAT, OTHER_SEAT),
-            DuplicateSeats(seats=(SEAT, NEXT_SEAT)),
-        ),
+        ((NEXT_SEAT, SEAT, NEXT_SEAT, SEAT, OTHER_SEAT), DuplicateSeats(seats=(SEAT, NEXT_SEAT))),
         ((*row_of(11), *row_of(1)), DuplicateSeats(seats=row_of(1))),
     ],
     ids=["none", "one too many", "twice", "twice and too many"],

@@ -33,12 +33,7 @@ from ticketing.command_handler import (
     booking_handler,
     payment_handler,
 )
-from ticketing.ids import (
-    BookingId,
-    booking_stream,
-    command_id,
-    payment_stream,
-)
+from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
 from ticketing.money import Money
 from ticketing.notifications.api import Notification
 from ticketing.notifications.memory import MemoryNotifier
