@@ -119,14 +119,14 @@ def faults(resources: Sequence[Resource]) -> list[str]:
     """Faults of the shape, or else of the meaning."""
     by_name = {(resource["kind"], resource["metadata"]["name"]): resource for resource in resources}
     shape = [
-        f"{_name(resource)}: {fault}"
+        f"{name_of(resource)}: {fault}"
         for resource in resources
         for fault in _shape_of(json.dumps(resource))
     ]
     return shape or [
         *(f"{pod.owner}: {fault}" for pod in pods(resources) for fault in _pod(pod)),
         *(
-            f"{_name(resource)}: {fault}"
+            f"{name_of(resource)}: {fault}"
             for resource in resources
             for check in CHECKS.get(resource["kind"], ())
             for fault in check(resource, pods(resources), by_name)
@@ -349,5 +349,5 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 }
 
 
-def _name(resource: Resource) -> str:
+def name_of(resource: Resource) -> str:
     return f"{resource['kind']} {resource['metadata']['name']}"
