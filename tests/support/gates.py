@@ -21,13 +21,7 @@ from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler
 from ticketing.ids import BookingId, ConcertId
-from ticketing.reservations.api import (
-    NothingToRelease,
-    Refusal,
-    Released,
-    ReservationService,
-    Reserved,
-)
+from ticketing.reservations import api
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
 
@@ -55,16 +49,18 @@ Before: TypeAlias = Callable[[Step, BookingId], Awaitable[BookingRejection | Non
 
 @dataclass
 class _Reservations:
-    service: ReservationService
+    service: api.ReservationService
     before: Before
 
     async def reserve(
         self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
-    ) -> Reserved | Refusal:
+    ) -> api.Reserved | api.Refusal:
         await self.before("reserve", booking_id)
         return await self.service.reserve(booking_id, attempt, concert_id, seats)
 
-    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
+    async def release(
+        self, booking_id: BookingId, attempt: int
+    ) -> api.Released | api.NothingToRelease:
         await self.before("release", booking_id)
         return await self.service.release(booking_id, attempt)
 

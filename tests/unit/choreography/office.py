@@ -24,15 +24,10 @@ from tests.support.controls import (
     PRICE,
     TOTAL,
 )
+from ticketing import command_handler
 from ticketing.booking.commands import BookingCommand
 from ticketing.booking.events import BookingPlaced
 from ticketing.booking.state import Booking
-from ticketing.command_handler import (
-    BookingHandler,
-    PaymentHandler,
-    booking_handler,
-    payment_handler,
-)
 from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
 from ticketing.money import Money
 from ticketing.notifications.api import Notification
@@ -105,8 +100,8 @@ class Life:
 class Office:
     """The services, and the steps of the business that lead to where a test begins."""
 
-    bookings: BookingHandler
-    payments: PaymentHandler
+    bookings: command_handler.BookingHandler
+    payments: command_handler.PaymentHandler
     reservations: MemoryReservations
     provider: MemoryProvider
     life: Life
@@ -211,8 +206,8 @@ async def open_office() -> Office:
     life.counts(reservations, "reserve", "release")
     life.counts(provider, "refund")
     office = Office(
-        booking_handler(store, bell),
-        payment_handler(store, bell),
+        command_handler.booking_handler(store, bell),
+        command_handler.payment_handler(store, bell),
         reservations,
         provider,
         life,
