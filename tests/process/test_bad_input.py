@@ -42,10 +42,8 @@ async def test_a_start_with_bad_input_fails_visibly_and_leaves_no_trace(
         id="typed",
         task_queue=running.settings.task_queue,
     )
-
     with pytest.raises(WorkflowFailureError) as failed:
         await handle.result()
-
     cause = failed.value.cause
     assert isinstance(cause, ApplicationError)
     assert cause.type == "BadInput"
@@ -55,9 +53,7 @@ async def test_a_start_with_bad_input_fails_visibly_and_leaves_no_trace(
 
 async def test_a_signal_with_bad_input_is_ignored(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
-
     for arguments in BAD_SIGNALS:
         await client.get_workflow_handle("booking-b1").signal("settled", args=arguments)
-
     assert (await running.process.cancel(B1, "ill")).status == "cancelled"
     assert (await booking_handle(client, B1).result()).status == "cancelled"

@@ -58,7 +58,6 @@ async def test_money_cannot_be_cancelled(paid: Stage, client: Client, env: TimeS
         await until_it_waits(paying)
         await paying.cancel()
         await env.fast_forward(paying, timedelta(minutes=1))
-
         assert (await paying.result()).refund_reason == "unknown_booking"
 
 
@@ -74,9 +73,7 @@ async def test_h20_failed_refunds_are_shown(
         assert "refused for now to refund payment p1" in refund.last_failure.message
         expected = "Waits for **the provider to refund 5.00 EUR (booking_cancelled)** for as long"
         assert (await details(paying)).startswith(expected)
-
         await provider.plan()  # it is back
-
         assert (await paying.result()).refund_reason == "booking_cancelled"
         assert await details(paying) == "Ended: **refunded**: `booking_cancelled`"
 
@@ -93,9 +90,7 @@ async def test_h20_failed_refunds_are_counted(
         paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
         await failed_twice(paying)
         assert await counted(f"http://{address}/metrics", "refund_attempts_failed_total") >= 2
-
         await provider.plan()  # it is back
-
         assert (await paying.result()).status == "refunded"
 
 

@@ -86,8 +86,6 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
 async def test_a_second_restart_finds_the_first_processes(running: Stage, client: Client) -> None:
     await running.process.place(place(CONFIRMED, "1-1"))
     first = await booking_handle(client, CONFIRMED).describe()
-
     for placed in await unended_bookings(running.parts.verification, running.parts.bookings):
         await start_booking(client, running.settings.task_queue, placed)
-
     assert (await booking_handle(client, CONFIRMED).describe()).run_id == first.run_id

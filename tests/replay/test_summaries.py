@@ -62,6 +62,5 @@ async def test_every_activity_of_every_path_has_a_summary() -> None:
     )
     for history in histories(FILES):
         await replayer.replay_workflow(history)
-
     assert set(summaries) == ACTIVITIES
     assert [name for name, given in summaries.items() if not all(given)] == []

@@ -333,7 +333,6 @@ async def test_a_member_that_stops_finishes_the_event_in_hand(backend: Backend, 
         member.stop()
         slow.go_on.set()
         await run
-
     assert effects.seen == [(ONE, 1)]
     other = consumer(backend, delivery(backend, mode, effects.handle), member=BEN)
     assert await other.run_until_caught_up() == 2
@@ -346,7 +345,6 @@ async def test_at_most_once_a_cancelled_member_loses_the_event_in_hand(backend: 
     await append(backend.log, ONE, 0, events=3)
     async with running(consumer(backend, AtMostOnce(slow.handle))):
         await slow.in_hand.wait()
-
     other = consumer(backend, AtMostOnce(effects.handle), member=BEN)
     assert await other.run_until_caught_up() == 2
     assert effects.seen == [(ONE, 2), (ONE, 3)]

@@ -60,9 +60,7 @@ async def test_a_running_idle_projection_goes_on_after_its_rebuild(backend: Back
             await append(backend.log, to, number, events=3)
         await caught_up(backend.checkpoints)
         before = await of_each_slice(backend)
-
         assert await again(backend) == 9
-
         assert await of_each_slice(backend) == before == await logged(backend)
         await append(backend.log, ONE, 3)
         await append(backend.log, APART, 4)
@@ -84,9 +82,7 @@ async def test_a_rebuild_among_appends_has_each_effect_once(backend: Backend) ->
 
 async def test_a_projection_that_never_ran_is_built(backend: Backend) -> None:
     await append(backend.log, ONE, 1, events=250)  # more than one batch
-
     assert await again(backend) == 250
-
     assert await of_each_slice(backend) == await logged(backend)
     assert await consumer(backend, ExactlyOnceEffect(backend.write)).run_until_caught_up() == 0
 

@@ -95,10 +95,8 @@ async def test_a_mistake_is_named_with_exit_code_2(
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.delenv("TEMPORAL_DEPLOYMENT_NAME", raising=False)
-
     as_text = await run(*arguments)
     as_json = await run(*arguments, "--json") if arguments[0] != "up" else None
-
     assert (as_text.exit_code, as_text.stdout) == (2, ""), as_text
     assert words in as_text.stderr
     assert as_text.stderr.count("\n") == 1
@@ -113,9 +111,7 @@ async def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-
     ran = await run("lag")
-
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert words in ran.stderr
     assert "secret" not in ran.stderr
@@ -158,9 +154,7 @@ async def test_a_wrong_file_of_concerts_says_where(
 ) -> None:
     file = tmp_path / "concerts.json"
     file.write_text(content)
-
     ran = await run("concert", "add", str(file))
-
     assert ran.exit_code == 2
     assert words in ran.stderr
 
@@ -173,7 +167,6 @@ async def test_help_is_printed_without_a_command() -> None:
 @pytest.mark.parametrize("group", [(), ("concert",), ("deployment",), ("dead-letters",)])
 async def test_every_command_is_told_in_one_whole_line(group: Sequence[str]) -> None:
     _, _, commands = (await run(*group, "--help")).stdout.partition("Commands:")
-
     assert commands
     assert [line for line in commands.splitlines() if line.endswith("...")] == []
 
@@ -214,9 +207,7 @@ async def test_without_postgres_the_server_is_named_and_its_password_is_not(
     port = free_port()
     url = f"postgresql://box_office:pass-word@127.0.0.1:{port}/box_office"
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", url)
-
     ran = await run(*arguments)
-
     assert (ran.exit_code, ran.stdout) == (5, ""), ran
     assert ran.stderr.startswith(f"Postgres at 127.0.0.1:{port}/box_office is unreachable")
     assert "Start it with `box-office up`. Nothing was lost" in ran.stderr
@@ -225,9 +216,7 @@ async def test_without_postgres_the_server_is_named_and_its_password_is_not(
 
 async def test_a_failure_as_json_is_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
-
     ran = await run("lag", "--json")
-
     told = json.loads(ran.stdout)["error"]
     assert (ran.exit_code, told["type"], told["server"]) == (5, "Unreachable", "Postgres")
     assert told["address"] == "127.0.0.1:1/nothing"
@@ -250,9 +239,7 @@ async def test_without_temporal_the_server_is_named(
 ) -> None:
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
-
     ran = await run(*arguments)
-
     assert ran.exit_code == 5
     assert ran.stderr.startswith(f"Temporal at {address} is unreachable")
     assert "Nothing was lost" in ran.stderr
@@ -262,9 +249,7 @@ async def test_a_namespace_that_is_not_there_is_a_wrong_setting(
     servers: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "nowhere")
-
     ran = await run(*PLACE)
-
     assert ran.exit_code == 2
     assert ran.stderr.startswith("TEMPORAL_NAMESPACE: Namespace nowhere is not found")
 
@@ -274,8 +259,6 @@ async def test_a_database_without_our_schemas_is_told_from_one_that_is_down(
 ) -> None:
     url = str(servers.database_url)
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", f"{url.rsplit('/', 1)[0]}/postgres")
-
     ran = await run("list", "--client", "ann")
-
     assert ran.exit_code == 5
     assert "box-office migrate" in ran.stderr

@@ -124,7 +124,6 @@ async def test_a_booking_ends_on_the_version_that_it_began_on_which_drains_then(
 async def test_what_does_not_exist_is_not_found(office: Office) -> None:
     async with office.worker("1"):
         await set_current(office, "1")
-
         for arguments in (("drain", "9"), ("move", "1", "9"), ("move", "9", "1")):
             told = (await deployment(*arguments, code=4))["error"]
             assert (told["id"], told["message"]) == ("tickets:9", "there is no version tickets:9")
@@ -139,9 +138,7 @@ async def test_open_bookings_are_moved_to_another_version_that_can_go_on_with_th
         await set_current(office, "1")
         await office.place(B1, "1-1")
         await set_current(office, "2")
-
         assert await deployment("move", "1", "2") == {"moved": ["booking-b1"], "deviations": []}
-
         assert (await run("deployment", "drain", "1")).exit_code == 0  # no step was needed
         await office.process.cancel(B1, "ill")
         assert await office.version_of(B1) == ("pinned", "2")
@@ -154,14 +151,11 @@ async def test_a_booking_that_would_fail_on_this_code_is_not_moved_but_can_begin
         await set_current(office, "1")
         await office.place(B1, "1-1")
         await set_current(office, "2")
-
         told = (await deployment("move", "1", "2", code=6))["error"]
-
         assert (told["moved"], told["deviations"][0]["workflow_id"]) == ([], "booking-b1")
         assert "booking-b1 would fail: " in told["message"]
         assert "0 moved from 1 to 2, 1 stay" in told["message"]
         assert await office.version_of(B1) == ("pinned", "1")
-
         await booking_handle(office.client, B1).terminate()
         assert (await run("restart-processes")).exit_code == 0
         await office.process.cancel(B1, "ill")
@@ -198,7 +192,6 @@ async def test_the_same_request_is_answered_after_the_version_of_its_process_is_
         impatient = OrchestratedBookingProcess(
             office.client, office.settings.task_queue, patience=timedelta(seconds=2)
         )
-
         assert (await impatient.place(place(B1, "1-1"))).status == "cancelled"
         other = await impatient.place(place(B1, "1-2"))
         assert other.rejection == BookingAlreadyExists()
@@ -212,5 +205,4 @@ async def test_what_began_on_unversioned_workers_goes_on_on_the_current_version(
     async with office.worker("1"):
         await set_current(office, "1")
         await office.process.cancel(B1, "ill")
-
         assert await office.version_of(B1) == ("pinned", "1")

@@ -53,9 +53,7 @@ async def test_what_held_seats_is_told_as_commands_in_the_order_of_the_bookings(
     process: OrchestratedBookingProcess, parts: BoxOffice
 ) -> None:
     await restore(parts, "booking-old")
-
     ran = await run("lost-bookings", "--since", "1h")
-
     assert ran == Ran(
         0,
         "box-office place --concert=concertA --client=ann --seat 1-2 --seat 1-3 --id=paid"

@@ -43,7 +43,6 @@ async def test_what_ran_on_this_code_goes_on_with_it(
         await process.place(place(B1, "1-1"))
         await process.pay(payment(B1))
         await process.place(place(B2, "1-2"))  # is still open
-
     monkeypatch.setattr(replay_command, "TOLD_EVERY", 2)
     assert await run("replay", "--since", "1h") == Ran(
         0, "3 processes replayed: this code goes on with every one\n", "replayed 2 of 3\n"
@@ -58,9 +57,7 @@ async def test_what_ran_on_other_code_is_named_with_the_reason(
         await process.place(place(B1, "1-1"))
     async with worker(client, servers, parts):
         await process.place(place(B2, "1-2"))
-
     told = (await replayed("1h", code=6))["error"]
-
     (deviation,) = told["deviations"]
     assert deviation["workflow_id"] == "booking-b1"
     assert deviation["reason"].startswith("[TMPRL1100] Nondeterminism error: ")
@@ -79,6 +76,5 @@ async def test_what_ended_before_is_left_out_and_what_is_open_never_is(
         await process.cancel(B1, "ill")
     while (await replayed("1s"))["replayed"] > 1:
         pass  # a second has not passed yet
-
     assert (await replayed("1s"))["replayed"] == 1
     assert (await replayed("1h"))["replayed"] == 2

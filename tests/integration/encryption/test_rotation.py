@@ -79,7 +79,6 @@ async def test_a_booking_whose_key_is_missing_waits_until_it_is_back(
 ) -> None:
     async with restarted(settings, temporal, namespace, OLD) as (stage, _):
         await stage.process.place(place("b1", "1-1"))
-
     async with restarted(settings, temporal, namespace, NEW) as (stage, client):
         assert (await stage.process.place(place("b2", "1-2"))).status == "confirmed"
         process = booking_handle(client, BookingId("b1"))
@@ -87,7 +86,6 @@ async def test_a_booking_whose_key_is_missing_waits_until_it_is_back(
             await (await process.describe()).static_summary()
         await process.cancel()
         await until_a_task_failed(process)
-
     async with restarted(settings, temporal, namespace, NEW, OLD) as (_, client):
         outcome = await booking_handle(client, BookingId("b1")).result()
         assert (outcome.status, outcome.reason) == ("cancelled", "process cancelled")
@@ -98,7 +96,6 @@ async def test_a_booking_whose_key_is_lost_begins_anew_from_the_log(
 ) -> None:
     async with restarted(settings, temporal, namespace, OLD) as (stage, _):
         await stage.process.place(place("b1", "1-1"))
-
     async with restarted(settings, temporal, namespace, NEW) as (stage, client):
         await booking_handle(client, BookingId("b1")).terminate()
         lost = await unended_bookings(stage.parts.verification, stage.parts.bookings)

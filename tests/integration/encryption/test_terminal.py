@@ -45,7 +45,6 @@ async def test_the_starter_places_and_pays_with_the_same_one_setting(
             stdout=asyncio.subprocess.PIPE,
         )
         output, _ = await process.communicate()
-
     assert process.returncode == 0
     assert b'"status": "confirmed"' in output
     assert b'"status": "applied"' in output
@@ -55,9 +54,7 @@ async def test_without_a_key_the_setting_is_named(servers: Settings, client: Cli
     async with opened_stage(servers, client) as stage, worker(client, servers, stage.parts):
         await stage.process.place(place("b1", "1-1"))
         await stage.process.cancel(BookingId("b1"), "ill")
-
         ran = await run("cancel", "b1", "--reason", "ill", "--json")
-
     assert ran.exit_code == 2, ran
     told = json.loads(ran.stdout)["error"]
     assert (told["type"], told["field"]) == ("BadInput", "BOX_OFFICE_PAYLOAD_KEYS")
@@ -70,10 +67,8 @@ async def test_the_filter_of_a_client_finds_bookings_of_every_key(
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", f"{OLD},{NEW}")
     async with opened_stage(servers, client) as stage, worker(client, servers, stage.parts):
         await stage.process.place(place("b1", "1-1"))
-
         query = (await run("client-filter", "ann")).stdout.strip()
         found = await first_of(client, query)
-
     assert found.id == "booking-b1"
     assert found.typed_search_attributes[CLIENT_ID] == ring(NEW).pseudonym("ann")
     assert "ann" not in query

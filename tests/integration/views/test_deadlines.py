@@ -42,9 +42,7 @@ async def deadline(pool: asyncpg.Pool) -> datetime:
 async def test_h9_only_the_database_stamps_a_deadline(pool: asyncpg.Pool, clock: Clock) -> None:
     await clock.advance(timedelta(days=400))
     before: datetime = await pool.fetchval("SELECT es.now()")
-
     expires_at = await deadline(pool)
-
     assert before + A_DAY <= expires_at <= await pool.fetchval("SELECT es.now()") + A_DAY
 
 
@@ -56,7 +54,5 @@ async def test_h10_a_hold_of_a_day_has_24_hours_when_the_clocks_change(
         database, min_size=1, max_size=1, server_settings={"timezone": "Europe/Berlin"}
     ) as pool:
         await clock.set_offset(now - datetime.now(UTC))
-
         expires_at = await deadline(pool)
-
         assert timedelta() <= expires_at - now - A_DAY < timedelta(minutes=1)
