@@ -4,7 +4,6 @@ import asyncio
 import json
 import math
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -36,10 +35,11 @@ from tests.support.monitoring import (
     panels,
     selectors,
 )
-from tests.support.shell import box_office, start
+from tests.support.patience import SOON
+from tests.support.shell import box_office, exports, staying
 from tests.support.waiting import eventually
 
-STARTS_SECONDS, SOON = 150, timedelta(seconds=60)
+STARTS = timedelta(seconds=150)
 STAYS_UP = "Ctrl-C stops everything and removes its data."
 METRICS = re.compile(r"^\s*([\w-]+): (http://\S+/metrics)$")
 REFUSE_A_REFUND = [{"operation": "refund", "fault": "refuse"}]
@@ -55,7 +55,6 @@ class Demo:
     environment: Mapping[str, str]
 
     async def series(self) -> Series:
-        """Everything that Prometheus would store."""
         found: dict[str, set[frozenset[tuple[str, str]]]] = {}
         for job, url in self.urls.items():
             found.setdefault("up", set()).add(frozenset({("job", job)}))
@@ -70,23 +69,10 @@ class Demo:
 
 @asynccontextmanager
 async def demo_that_stays(directory: Path) -> AsyncIterator[Demo]:
-    process = await start("demo", "--keep", environment={"TMPDIR": str(directory)})
-    try:
-        assert process.stdout is not None
-        lines = [""]
-        async with asyncio.timeout(STARTS_SECONDS):
-            while STAYS_UP not in lines[-1]:
-                line = await process.stdout.readline()
-                assert line, "".join(lines)
-                lines.append(line.decode())
-        exports = [shlex.split(line)[1] for line in lines if line.strip().startswith("export ")]
-        yield Demo(
-            {match[1]: match[2] for line in lines if (match := METRICS.match(line))},
-            dict(export.split("=", maxsplit=1) for export in exports),
-        )
-    finally:
-        process.terminate()
-        await process.communicate()
+    keep = staying("demo", "--keep", prints=STAYS_UP, within=STARTS, TMPDIR=str(directory))
+    async with keep as (_, lines):
+        urls = {match[1]: match[2] for line in lines if (match := METRICS.match(line))}
+        yield Demo(urls, exports(lines))
 
 
 @pytest.mark.timeout(300)  # a busy machine; 60 s on an idle one

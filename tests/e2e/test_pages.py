@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from entrypoints.devstack.stack import Ports
-from tests.support.shell import start
+from tests.support.patience import SOON
+from tests.support.shell import exports, staying
 from tests.support.terminal import run
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-STARTS_SECONDS = 90
 STARTED = "Ctrl-C stops everything"
 CONSOLE = re.compile(r"^( *)```console\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 DIFF = re.compile(r"^```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -62,21 +62,9 @@ async def _up(directory: Path) -> AsyncIterator[Mapping[str, str]]:
     ports = chain.from_iterable(
         (f"--{name.replace('_', '-')}-port", str(port)) for name, port in asdict(Ports()).items()
     )
-    process = await start("up", "--data-dir", str(directory), *ports)
-    try:
-        assert process.stdout is not None
-        lines = [""]
-        async with asyncio.timeout(STARTS_SECONDS):
-            while STARTED not in lines[-1]:
-                line = await process.stdout.readline()
-                assert line, "".join(lines)
-                lines.append(line.decode().strip())
-        exports = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
-        yield dict(export.split("=", maxsplit=1) for export in exports)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
+    command = ("up", "--data-dir", str(directory), *ports)
+    async with staying(*command, prints=STARTED, within=1.5 * SOON) as (_, lines):
+        yield exports(lines)
 
 
 async def typed(line: str, directory: Path) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from entrypoints.devstack.children import child, claim, free_port, interruptible
 from entrypoints.devstack.stack import Ports, Program, Stack, environment_of, stack
 from entrypoints.errors import StackError
 from entrypoints.settings import Settings
-from tests.support import shell
+from tests.support.programs import until_told
+from tests.support.shell import all_end
 
 STEADY = Program(("-c", "import signal; signal.pause()"))
 PRINTS_SETTINGS = """
@@ -100,8 +102,7 @@ async def test_a_second_ctrl_c_kills_what_does_not_stop(tmp_path: Path) -> None:
 
         async def work() -> None:
             async with child(home, "stubborn", ["sh", "-c", IGNORES_SIGTERM]) as stubborn:
-                while "ready" not in stubborn.log_tail():  # noqa: ASYNC110  # a file tells nobody
-                    await asyncio.sleep(0.01)
+                await until_told(stubborn.log, "ready")
                 os.kill(os.getpid(), signal.SIGINT)
                 await stubborn.wait()
 
@@ -111,18 +112,6 @@ async def test_a_second_ctrl_c_kills_what_does_not_stop(tmp_path: Path) -> None:
     assert said == ["Stopping", "Killing"]
 
 
-async def test_work_that_nobody_interrupts_comes_to_its_end(tmp_path: Path) -> None:
-    said: list[str] = []
-
-    async def work() -> None:
-        said.append("done")
-
-    async with claim(tmp_path) as home:
-        assert await interruptible(work(), home, said.append)
-    assert said == ["done"]
-
-
-async def test_a_process_that_stays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "EXIT_SECONDS", 0.0)
-    with pytest.raises(AssertionError, match=str(os.getpid())):
-        await shell.all_end([os.getpid()])
+async def test_a_process_that_stays_is_found() -> None:
+    with pytest.raises(TimeoutError, match=str(os.getpid())):
+        await all_end([os.getpid()], timedelta())

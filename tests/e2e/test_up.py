@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shlex
 import signal
 from base64 import b64decode
 from collections.abc import AsyncIterator
@@ -22,7 +21,8 @@ from temporalio.client import Client
 from entrypoints.devstack.children import claim, free_port
 from entrypoints.devstack.stack import Ports
 from entrypoints.errors import StackError
-from tests.support.shell import all_end, box_office, family, start
+from tests.support.patience import SOON
+from tests.support.shell import all_end, box_office, exports, family, staying
 from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
 from workflows.client import booking_handle
@@ -31,7 +31,6 @@ from workflows.encryption import data_converter
 pytestmark = pytest.mark.timeout(150)  # a busy machine; 15 s on an idle one
 
 PARTS = 9  # that listen on a port, beside Temporal and its Web UI
-STARTS_SECONDS = 60
 STARTED = "Ctrl-C stops everything"
 
 
@@ -48,7 +47,6 @@ class Up:
         return code, json.loads(text)
 
     async def place(self, concert: str, booking_id: str) -> datetime:
-        """Until when it waits for payment."""
         code, decision = await self.run(
             *("place", "--concert", concert, "--client", "ann", "--seat", "1-1"),
             *("--id", booking_id),
@@ -57,14 +55,12 @@ class Up:
         return datetime.fromisoformat(decision["expires_at"])
 
     async def ended(self, booking_id: str) -> str:
-        """How a booking ends."""
         client = await Client.connect(
             self.environment["TEMPORAL_ADDRESS"], data_converter=data_converter()
         )
         return (await booking_handle(client, BookingId(booking_id)).result()).status
 
     async def holder(self, concert: str) -> str | None:
-        """Who has seat 1-1."""
         _, seats = await self.run("seats", concert)
         first: dict[str, str] = seats[0]
         return first.get("booking_id")
@@ -82,21 +78,9 @@ class Up:
 
 @asynccontextmanager
 async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
-    process = await start(*_arguments(directory, ports))
-    try:
-        assert process.stdout is not None
-        lines = [""]
-        async with asyncio.timeout(STARTS_SECONDS):
-            while STARTED not in lines[-1]:
-                line = await process.stdout.readline()
-                assert line, "".join(lines)
-                lines.append(line.decode().strip())
-        exports = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
-        yield Up(process, dict(export.split("=", maxsplit=1) for export in exports))
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
+    command = _arguments(directory, ports)
+    async with staying(*command, prints=STARTED, within=SOON) as (process, lines):
+        yield Up(process, exports(lines))
 
 
 def _arguments(directory: Path, ports: Ports) -> tuple[str, ...]:
@@ -180,9 +164,3 @@ async def test_a_taken_port_is_refused_and_the_option_for_another_named(tmp_path
     assert f"port {port} cannot be used: Address already in use" in output
     assert "choose another with --ui-port" in output
     assert not (tmp_path / "postgres").exists()
-
-
-async def test_an_unknown_process_is_refused_and_the_known_ones_named(tmp_path: Path) -> None:
-    code, output = await box_office("up", "--data-dir", str(tmp_path), "--process", "improvised")
-    assert code == 2
-    assert "'orchestrated' or 'choreographed'" in output

@@ -20,6 +20,7 @@ from tests.support.builders import capture_request, place
 from tests.support.programs import worker_process
 from tests.support.provider import Provider
 from tests.support.stage import Stage, until_it_waits
+from tests.support.waiting import eventually
 from ticketing.booking.commands import CancelBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRefund
@@ -39,7 +40,6 @@ LEFT_BEHIND: tuple[tuple[PaymentCommand, ...], ...] = (
 
 @pytest.fixture
 async def paid(stage: Stage, provider: Provider) -> AsyncIterator[Stage]:
-    """The stage with a real provider."""
     async with aiohttp.ClientSession() as session:
         parts = replace(stage.parts, provider=SandboxProvider(provider.url, session))
         yield replace(stage, parts=parts)
@@ -119,7 +119,6 @@ async def test_lost_payments_get_processes(paid: Stage, client: Client, provider
 
 
 async def counted(url: str, name: str) -> float:
-    """The sum of a counter, as Prometheus reads it."""
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         lines = (await answer.text()).splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
@@ -129,7 +128,11 @@ async def failed_twice(
     paying: WorkflowHandle[PaymentWorkflow, PaymentOutcome],
 ) -> PendingActivityInfo:
     """The refund as the Web UI shows it, once it was tried and tried again."""
-    while True:
-        for pending in (await paying.describe()).raw_description.pending_activities:
-            if pending.activity_type.name == "refund_payment" and pending.attempt > 2:
-                return pending
+
+    async def refunds() -> list[PendingActivityInfo]:
+        pending = (await paying.describe()).raw_description.pending_activities
+        return [
+            it for it in pending if it.activity_type.name == "refund_payment" and it.attempt > 2
+        ]
+
+    return (await eventually(refunds, "the refund failed twice"))[0]

@@ -30,8 +30,6 @@ Step: TypeAlias = Literal["reserve", "release"] | type[BookingCommand]
 
 @dataclass
 class Gate:
-    """Holds up one step of one booking until it is opened."""
-
     before: Step
     booking_id: str
     reached: asyncio.Event = field(default_factory=asyncio.Event)
@@ -83,7 +81,6 @@ class _Bookings:
 
 
 def with_before(parts: BoxOffice, before: Before) -> BoxOffice:
-    """The services, with something done before each step."""
     return replace(
         parts,
         bookings=cast(BookingHandler, _Bookings(parts.bookings, before)),
@@ -100,7 +97,6 @@ async def gated(
     booking_id: str = "b1",
     settings: Settings | None = None,
 ) -> AsyncIterator[Gate]:
-    """A worker that stops before one step of one booking."""
     gate = Gate(before, booking_id)
     async with worker(client, settings or stage.settings, with_before(stage.parts, gate.stop)):
         try:

@@ -32,12 +32,10 @@ class Collector:
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until(self, enough: Callable[[], bool]) -> None:
-        """Waits until what has come is enough."""
         async with asyncio.timeout(SOON_SECONDS), self._changed:
             await self._changed.wait_for(enough)
 
     def trace_of(self, name: str) -> list[Span]:
-        """The spans of the trace that has this one."""
         traces = {span.trace for span in self.spans if span.name == name}
         return [span for span in self.spans if span.trace in traces]
 

@@ -25,12 +25,10 @@ class Provider:
     url: str
 
     async def plan(self, *faults: Mapping[str, object]) -> None:
-        """Replaces the plan of what is to go wrong."""
         status, body = await self.ask("PUT", "/v1/faults", list(faults))
         assert status == 200, body
 
     async def effects(self, kind: str, payment_id: str) -> int:
-        """How often the ledger says that the money moved."""
         moved = await self.rows("effects")
         return sum((effect["kind"], effect["payment_id"]) == (kind, payment_id) for effect in moved)
 
@@ -41,7 +39,6 @@ class Provider:
         return str(body["refund_ref"])
 
     async def rows(self, name: str) -> list[dict[str, Any]]:
-        """All effects, notices or faults."""
         status, body = await self.ask("GET", f"/v1/{name}")
         assert status == 200, body
         return list(body)

@@ -14,7 +14,7 @@ import pytest
 from temporalio.api.enums.v1 import VersioningBehavior
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from entrypoints.drill.versions import VERSIONS
@@ -24,6 +24,7 @@ from entrypoints.wiring import BoxOffice
 from tests.support.builders import place
 from tests.support.stage import PATIENCE
 from tests.support.terminal import run
+from tests.support.waiting import insist
 from ticketing.booking.rejections import BookingAlreadyExists
 from ticketing.ids import BookingId
 from ticketing.notifications.api import Notification
@@ -52,7 +53,6 @@ class Office:
         assert (await self.process.place(place(booking_id, seat))).status == "confirmed"
 
     async def version_of(self, booking_id: BookingId) -> tuple[str, str]:
-        """The behaviour and the build id that a process is bound to."""
         described = await booking_handle(self.client, booking_id).describe()
         info = described.raw_description.workflow_execution_info.versioning_info
         behavior = VersioningBehavior.Name(info.behavior).removeprefix("VERSIONING_BEHAVIOR_")
@@ -73,26 +73,18 @@ async def office(
 
 
 async def deployment(*arguments: str, code: int = 0) -> Any:
-    """The JSON document that a command prints."""
     ran = await run("deployment", *arguments, "--json")
     assert ran.exit_code == code, ran
     return json.loads(ran.stdout)
 
 
 async def set_current(office: Office, build_id: str) -> None:
-    """Asks again while the server does not know all of the version."""
     request = SetWorkerDeploymentCurrentVersionRequest(
         namespace=office.client.namespace, deployment_name=NAME, build_id=build_id
     )
     service = office.client.workflow_service
-    while True:
-        try:
-            await service.set_worker_deployment_current_version(request)
-        except RPCError as error:
-            if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
-                raise
-        else:
-            return
+    # The server may not know all of the version yet.
+    await insist(lambda: service.set_worker_deployment_current_version(request), RPCError)
 
 
 async def test_a_booking_ends_on_the_version_that_it_began_on_which_drains_then(

@@ -20,7 +20,7 @@ from entrypoints.settings import LOOPBACK
 from tests.integration.deploy.compose import interpolated, is_job, load, ours
 from tests.integration.deploy.kubernetes import asked_paths
 from tests.integration.deploy.machine import Machine
-from tests.support.patience import SOON_SECONDS
+from tests.support.waiting import eventually
 
 VARIABLES = {  # of .env
     "POSTGRES_PASSWORD": "of-the-database",
@@ -57,7 +57,6 @@ async def _up(directory: Path) -> AsyncIterator[tuple[Machine, dict[str, Child]]
 
 
 async def _cli(machine: Machine, *arguments: str) -> Any:
-    """`docker compose run --rm cli ...`: its answer."""
     async with machine.run("cli", *arguments, "--json") as command:
         assert await command.wait() == 0, command.log_tail()
         return json.loads(command.log.read_bytes()[command.log_start :])
@@ -75,12 +74,13 @@ async def _ask(machine: Machine, name: str, port: int, path: str) -> bytes:
 
 async def _until_told(machine: Machine) -> list[str]:
     """The states of the provider's notices, once none waits."""
-    async with asyncio.timeout(SOON_SECONDS):
-        while True:
-            notices = json.loads(await _ask(machine, "provider", 8400, "/v1/notices"))
-            states = [notice["state"] for notice in notices]
-            if "waiting" not in states:
-                return states
+
+    async def states() -> list[str]:
+        notices = json.loads(await _ask(machine, "provider", 8400, "/v1/notices"))
+        states = [notice["state"] for notice in notices]
+        return [] if "waiting" in states else states
+
+    return await eventually(states, "every notice is told")
 
 
 @pytest.mark.timeout(240)

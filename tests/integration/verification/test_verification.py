@@ -1,19 +1,14 @@
 """Each planted corruption is found; a clean database stays clean."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from uuid import UUID, uuid5
 
 import asyncpg
 import pytest
 
-from eventstore.api import CommandRef, NewEvent
-from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
-from eventstore.slices import StreamId
 from tests.support.builders import CONCERT, PRICE, concert
-from tests.support.log import record
+from tests.support.log import record_past_rules as log
 from ticketing.ids import BookingId
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
@@ -44,13 +39,6 @@ PASSED = """
 INSERT INTO es.checkpoint (consumer, generation, slice, position)
 SELECT 'BookingViewProjection', 1, slice, max(position) FROM es.event GROUP BY slice
 """
-
-
-async def log(pool: asyncpg.Pool, stream: str, *events: tuple[str, object]) -> None:
-    """Write a history past every rule."""
-    command = CommandRef(id=uuid5(UUID(int=0), stream), hash=UUID(int=0))
-    new = [NewEvent(type=name, schema_version=1, data=json.dumps(data)) for name, data in events]
-    await record(PostgresEventStore(pool), StreamId(stream), command, new)
 
 
 async def verify_business(pool: asyncpg.Pool) -> Sequence[Finding]:
