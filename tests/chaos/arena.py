@@ -30,8 +30,6 @@ def a_seed() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """How many bookings, how often a kill, for how long."""
-
     bookings: int
     kill_every: timedelta
     lasting: timedelta
@@ -75,7 +73,6 @@ async def ends(parts: BoxOffice) -> dict[BookingId, str]:
 
 
 async def violations(parts: BoxOffice, planned: Sequence[Plan]) -> list[str]:
-    """Everything that is not as it should be in the end."""
     ledger = await parts.provider.ledger()
     letters = await parts.checkpoints.dead_letters()
     return [

@@ -46,7 +46,6 @@ class Crew:
         return await self.living.pop(name).stop()
 
     def names(self) -> set[str]:
-        """Of the lives that go on."""
         return {self._life(name) for name in self.living}
 
     async def disturb(

@@ -88,8 +88,6 @@ async def test_poison_mended_in_time_is_confirmed(parts: BoxOffice, settings: Se
 
 
 class SilentProvider:
-    """Takes a refund and never answers."""
-
     def __init__(self) -> None:
         self.asked = asyncio.Event()
 

@@ -4,7 +4,7 @@ import asyncio
 
 from temporalio.client import Client, WorkflowHandle
 
-from tests.support.builders import CONCERT, OPEN_END, paid, place
+from tests.support.builders import CONCERT, paid, place
 from tests.support.gates import gated
 from tests.support.stage import Stage
 from ticketing.booking.commands import CancelBooking, ConfirmBooking
@@ -19,7 +19,6 @@ B1 = BookingId("b1")
 
 
 async def until_it_knows(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> None:
-    """Until the process has worked on the request to cancel it."""
     requested = False
     async for event in process.fetch_history_events(wait_new_event=True):
         requested |= event.HasField("workflow_execution_cancel_requested_event_attributes")
@@ -33,14 +32,6 @@ async def test_fault_9_a_cancel_needs_no_view(running: Stage) -> None:
     answer = await running.process.cancel(B1, "ill")
     assert answer == CancelAnswer(status="cancelled", reason="ill")
     assert running.told("b1") == ["confirmed", "cancelled"]
-
-
-async def test_a_second_cancel_gets_the_answer_of_the_first(running: Stage) -> None:
-    await running.process.place(place("b1", "1-1", concert=OPEN_END))
-    both = await asyncio.gather(running.process.cancel(B1, "ill"), running.process.cancel(B1, "?"))
-    later = await running.process.cancel(B1, "really ill")
-    assert {*both, later} == {later}
-    assert (await running.events("b1")).count("BookingCancelled") == 1
 
 
 async def test_h40_a_faster_payment_keeps_the_tickets(stage: Stage, client: Client) -> None:

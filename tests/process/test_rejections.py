@@ -49,7 +49,6 @@ async def test_fault_6_no_rejection_crashes_an_expiry(stage: Stage, client: Clie
 
 
 async def _end(client: Client, booking_id: BookingId) -> str:
-    """How the process ended; of a failed one, why."""
     try:
         return (await booking_handle(client, booking_id).result()).status
     except WorkflowFailureError as failure:

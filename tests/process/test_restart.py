@@ -36,7 +36,6 @@ async def book(stage: Stage, client: Client) -> PlaceAnswer:
 
 @pytest.fixture
 async def forgetful(client: Client, temporal: TemporalServer) -> Client:
-    """A client of a Temporal that knows of nothing."""
     return await Client.connect(
         temporal.address,
         namespace=await fresh_namespace(temporal),

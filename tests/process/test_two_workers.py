@@ -25,8 +25,6 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 class Counter:
-    """How often its worker asked for a reservation."""
-
     asked = 0
 
     async def before(self, step: Step, _: BookingId) -> None:

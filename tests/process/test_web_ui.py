@@ -32,12 +32,10 @@ WRONG_INPUTS: tuple[tuple[list[object], str], ...] = (
     ([{"reason": "NUL \0 is kept by no database"}], "reason: String should match pattern"),
 )
 NO_INPUT: tuple[list[object], ...] = ([], [{}])
-NO_SETTLED: tuple[list[object], ...] = ([], ["p1"], [{"payment": "p1"}])
 TAKE_TIME = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED}
 
 
 async def metadata(process: WorkflowHandle[Any, Any]) -> WorkflowMetadata:
-    """What the Web UI asks the worker for."""
     answer = await process.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     assert isinstance(answer, WorkflowMetadata)
     return answer

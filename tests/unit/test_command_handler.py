@@ -81,8 +81,6 @@ class TogetherUnchecked(Together):
 
 
 class AlwaysLate(MemoryEventStore):
-    """Somebody else was faster, every time."""
-
     attempts = 0
 
     async def append(self, *_: Any, **__: Any) -> AppendResult:

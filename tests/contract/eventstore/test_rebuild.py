@@ -38,7 +38,6 @@ async def again(backend: Backend, how: ExactlyOnceEffect[Any] | None = None) -> 
 
 
 async def of_each_slice(backend: Backend) -> dict[int, list[Effect]]:
-    """The effects, in the order in which they happened within their slices."""
     effects: dict[int, list[Effect]] = {}
     for effect in await backend.written():
         effects.setdefault(slice_of(StreamId(effect[0])), []).append(effect)
@@ -46,7 +45,6 @@ async def of_each_slice(backend: Backend) -> dict[int, list[Effect]]:
 
 
 async def logged(backend: Backend) -> dict[int, list[Effect]]:
-    """What the effects should be."""
     after = dict.fromkeys(await backend.log.heads(BOOKING), 0)
     effects: dict[int, list[Effect]] = {}
     for event in await backend.log.read_slices(after, limit=10_000):

@@ -45,12 +45,10 @@ def servers(
 
 @pytest.fixture
 async def parts(servers: Settings) -> AsyncIterator[BoxOffice]:
-    """What workers in this process stand on; they log to stderr, for stdout is the commands'."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    """What workers in this process stand on."""
     async with box_office(servers) as parts:
         await parts.reservations.add_concert(concert(CONCERT, PRICE, HOLD))
         yield parts
-    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -61,7 +59,6 @@ async def office(
     parts: BoxOffice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[BoxOffice]:
-    """Everything runs, and one concert is on sale."""
     monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
     settings = Settings()
 

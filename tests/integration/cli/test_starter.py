@@ -1,7 +1,9 @@
 """`starter.py`, as somebody types it."""
 
 import asyncio
+import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,9 @@ BOOKS = ("--concert", "concertA", "--client", "ann", "--seat", "1-1")
 
 
 async def start(*arguments: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *(str(STARTER), *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    return process.returncode, output.decode(), errors.decode()
+    run = partial(subprocess.run, capture_output=True, text=True)
+    ran = await asyncio.to_thread(run, (sys.executable, STARTER, *arguments))
+    return ran.returncode, ran.stdout, ran.stderr
 
 
 async def test_its_money_is_the_providers_and_verify_finds_nothing(office: BoxOffice) -> None:

@@ -40,7 +40,6 @@ def ours(compose: Compose) -> dict[str, Service]:
 
 
 def is_job(service: Service) -> bool:
-    """Whether it comes to an end by itself."""
     restart: str = service["restart"]
     return restart != "unless-stopped"
 

@@ -70,7 +70,6 @@ class Pod:
 
 
 def load() -> list[Resource]:
-    """Every resource, as the two kustomizations list their files."""
     return [
         resource
         for file in sorted(listed_files())

@@ -73,7 +73,6 @@ class Machine:
         return environment
 
     def _here(self, name: str, text: str) -> str:
-        """The text, with the addresses of this machine."""
         if text == "/data":
             return str(self.home.directory / f"{name}-data")
         own = self._listens_at(name)

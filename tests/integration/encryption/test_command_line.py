@@ -28,7 +28,6 @@ Temporal: TypeAlias = Callable[..., Awaitable[str]]
 
 @pytest.fixture
 async def client(temporal: TemporalServer, namespace: str) -> Client:
-    """The worker's."""
     return await Client.connect(
         temporal.address, namespace=namespace, data_converter=data_converter(KEYS)
     )

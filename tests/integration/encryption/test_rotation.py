@@ -33,7 +33,6 @@ def settings(database: str, task_queue: str) -> Settings:
 async def restarted(
     settings: Settings, temporal: TemporalServer, namespace: str, *keys: str
 ) -> AsyncIterator[tuple[Stage, Client]]:
-    """Worker and client with these keys."""
     converter = data_converter([SecretStr(key) for key in keys])
     client = await Client.connect(temporal.address, namespace=namespace, data_converter=converter)
     async with opened_stage(settings, client) as stage, worker(client, settings, stage.parts):
@@ -41,7 +40,6 @@ async def restarted(
 
 
 async def key_of(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> str | None:
-    """The key that encrypted what the process began with."""
     started = (await process.fetch_history()).events[0].workflow_execution_started_event_attributes
     [payload] = started.input.payloads
     return payload.metadata[KEY_ID].decode() if KEY_ID in payload.metadata else None

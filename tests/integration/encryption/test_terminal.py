@@ -28,7 +28,6 @@ A_BOOKING = ("--concert", "concertA", "--client", "ann", "--seat", "1-1", "--id"
 
 @pytest.fixture
 async def client(temporal: TemporalServer, namespace: str) -> Client:
-    """The worker's."""
     return await Client.connect(
         temporal.address, namespace=namespace, data_converter=data_converter([SecretStr(NEW)])
     )

@@ -104,7 +104,6 @@ async def test_decisions_and_recordings_share_one_clock(log: PostgresEventStore)
 
 
 async def decide_and_append(log: api.EventStore, ref: api.CommandRef) -> tuple[int, datetime]:
-    """The version that was reached, and when that was decided."""
     while True:
         loaded = await log.load(stream(), ref)
         result = await log.append(stream(), ref, noted(1), expected=loaded.version, metadata={})

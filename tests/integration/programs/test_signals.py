@@ -7,8 +7,8 @@ import sys
 import pytest
 from temporalio.client import Client
 
-from entrypoints.devstack.children import Home, child, free_port
-from entrypoints.errors import BAD_INPUT, DEFECT, UNREACHABLE
+from entrypoints.devstack.children import Home, child
+from entrypoints.errors import BAD_INPUT, DEFECT
 from entrypoints.interrupts import OUT_OF_TIME, SIGNALLED
 from entrypoints.settings import LOOPBACK
 from tests.support.builders import place
@@ -98,14 +98,6 @@ async def test_a_fatal_error_ends_a_worker_and_is_told(home: Home, finds: dict[s
         assert await worker.wait() == DEFECT
     assert "ended by a defect" in worker.log_tail()
     assert "nobody-made-it" in worker.log_tail()
-
-
-async def test_without_temporal_a_program_says_so(home: Home, finds: dict[str, str]) -> None:
-    address = f"{LOOPBACK}:{free_port()}"
-    changes = {**finds, "TEMPORAL_ADDRESS": address}
-    async with child(home, "lost", (sys.executable, *CONSUMERS), environment=changes) as lost:
-        assert await lost.wait() == UNREACHABLE
-    assert f"Temporal at {address} is unreachable" in lost.log_tail()
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,6 @@ class Life:
         return self._calls_before < 0
 
     def counts(self, service: object, *methods: str) -> None:
-        """Count the calls of these methods of the service."""
         for method in methods:
             setattr(service, method, partial(self._call, getattr(service, method)))
 
@@ -117,7 +116,6 @@ class Office:
         self.notifier = MemoryNotifier(send)
 
     def services(self, late_payment: LatePayment = "reinstate") -> Services:
-        """What the steps under test are given."""
         return Services(
             bookings=self.bookings,
             payments=self.payments,
@@ -137,7 +135,6 @@ class Office:
         return PLACED
 
     async def ask(self, command: BookingCommand) -> None:
-        """Somebody else's command."""
         step = command_id("somebody else", command.model_dump_json())
         await self.bookings.execute(command, command_id=step, metadata={})
 
@@ -155,7 +152,6 @@ class Office:
         await release_seats(BOOKING_ID, EXPIRED, self.services())
 
     async def receive(self, amount: Money = TOTAL) -> None:
-        """Money that the provider captured arrives."""
         request = CaptureRequest(
             payment_id=PAYMENT_ID, booking_id=BOOKING_ID, payer="Ada", amount=amount
         )
@@ -184,15 +180,12 @@ class Office:
         return {seat.booking_id for seat in seats if seat.booking_id is not None}
 
     async def everything(self) -> object:
-        """What a crash must not change."""
         streams = [await self.store.read_stream(of) for of in (BOOKING_STREAM, PAYMENT_STREAM)]
         events = [[(event.type, event.data) for event in stream] for stream in streams]
         return events, await self.holders(), await self.provider.ledger()
 
 
 async def open_office() -> Office:
-    """An office with its concert on sale."""
-
     def clock() -> datetime:
         return office.now
 

@@ -54,13 +54,6 @@ async def test_nothing_of_a_payload_is_in_clear_and_no_two_look_the_same() -> No
     }
 
 
-async def test_the_first_key_encrypts_and_each_of_them_decrypts() -> None:
-    rotated = codec(NEW, OLD)
-    [encoded] = await rotated.encode([CLEAR])
-    assert encoded.metadata[KEY_ID] == b"new"
-    assert await rotated.decode([encoded, await sealed()]) == [CLEAR, CLEAR]
-
-
 async def test_a_key_that_is_not_here_may_come() -> None:
     with pytest.raises(UnknownKeyError, match="'old', which is missing"):
         await codec(NEW).decode([await sealed()])
@@ -135,12 +128,6 @@ async def test_plaintext_is_refused_unless_the_ring_holds_it() -> None:
     with pytest.raises(PayloadRefusedError, match="it is not encrypted"):
         codec(NEW).opened(CLEAR)
     assert codec(NEW, "plaintext").opened(CLEAR) == CLEAR
-
-
-async def test_before_encryption_is_switched_on_it_is_understood() -> None:
-    prepared = codec("plaintext", OLD)
-    assert await prepared.encode([CLEAR]) == [CLEAR]
-    assert await prepared.decode([CLEAR, await sealed()]) == [CLEAR, CLEAR]
 
 
 async def test_a_refused_payload_stops_none_of_the_others() -> None:
