@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Never, cast
 
@@ -14,14 +14,15 @@ from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, consumer
 from eventstore.slices import StreamId, slice_of
 from tests.chaos.arena import LOOK_EVERY, START, ends
-from tests.chaos.plans import CALM, HOLDS, TOTAL, concerts
+from tests.chaos.plans import CALM, HOLDS, concerts
 from tests.chaos.wired import Trouble, cancel, place, subscription
+from tests.support.builders import payment
 from tests.support.clock import Clock
 from tests.support.gates import with_before
 from tests.support.log import streams_in
 from tests.support.waiting import eventually
 from ticketing.ids import BookingId, PaymentId, command_id
-from ticketing.payment.commands import ReceivePayment, RequestRefund
+from ticketing.payment.commands import RequestRefund
 from ticketing.payment_provider.api import PaymentProvider
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 
@@ -122,16 +123,8 @@ async def test_a_provider_that_never_answers_holds_up_no_expiry(
 
 
 async def receive_and_request_refund(parts: BoxOffice) -> None:
-    payment_id = PaymentId("p1")
-    received = ReceivePayment(
-        payment_id=payment_id,
-        booking_id=BookingId("nobody"),
-        payer="ann",
-        amount=TOTAL,
-        provider="silent",
-        provider_ref="r1",
-        captured_at=datetime(2030, 1, 1, tzinfo=UTC),
-    )
-    for command in (received, RequestRefund(payment_id=payment_id, reason="unknown_booking")):
-        step = command_id(payment_id, type(command).__name__)
+    received = payment("nobody")
+    refund = RequestRefund(payment_id=received.payment_id, reason="unknown_booking")
+    for command in (received, refund):
+        step = command_id(received.payment_id, type(command).__name__)
         await parts.payments.execute(command, command_id=step, metadata={})

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.builders import CONCERT, HOLD, concert
 from ticketing.errors import ReservationMismatchError
 from ticketing.ids import BookingId, ConcertId
 from ticketing.money import Money
@@ -16,20 +17,11 @@ from ticketing.seats import Seat, Ticket
 
 Reservations = MemoryReservations | PostgresReservations
 
-CONCERT = ConcertId("concertA")
 ANN, BEN = BookingId("ann"), BookingId("ben")
 CHEAP, DEAR = Money(amount_minor=300, currency="EUR"), Money(amount_minor=500, currency="EUR")
 FRONT = api.PriceZone(first_row=1, last_row=2, seats_per_row=5, price=DEAR)
 BACK = api.PriceZone(first_row=3, last_row=4, seats_per_row=5, price=CHEAP)
-HOLD = timedelta(hours=6)
-ON_SALE = api.Concert(
-    concert_id=CONCERT,
-    title="Chamber music",
-    starts_at=datetime(2030, 5, 4, 19, 30, tzinfo=UTC),
-    currency="EUR",
-    hold=HOLD,
-    zones=(FRONT, BACK),
-)
+ON_SALE = concert(CONCERT, DEAR, HOLD).model_copy(update={"zones": (FRONT, BACK)})
 
 
 def seats(*texts: str) -> tuple[Seat, ...]:

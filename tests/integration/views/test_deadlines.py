@@ -5,34 +5,21 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from tests.support.builders import CONCERT, PRICE, concert
 from tests.support.clock import Clock
-from ticketing.ids import BookingId, ConcertId
-from ticketing.money import Money
-from ticketing.reservations.api import Concert, PriceZone, Reserved
+from ticketing.ids import BookingId
+from ticketing.reservations.api import Reserved
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
 
-CONCERT = ConcertId("concertA")
 A_DAY = timedelta(days=1)
 BEFORE_SUMMER_TIME = datetime(2031, 3, 29, 20, tzinfo=UTC)  # clocks go forward that night
 BEFORE_WINTER_TIME = datetime(2031, 10, 25, 20, tzinfo=UTC)
-ON_SALE = Concert(
-    concert_id=CONCERT,
-    title="Chamber music",
-    starts_at=datetime(2032, 1, 1, 20, tzinfo=UTC),
-    currency="EUR",
-    hold=A_DAY,
-    zones=(
-        PriceZone(
-            first_row=1, last_row=1, seats_per_row=5, price=Money(amount_minor=500, currency="EUR")
-        ),
-    ),
-)
 
 
 async def deadline(pool: asyncpg.Pool) -> datetime:
     service = PostgresReservations(pool)
-    await service.add_concert(ON_SALE)
+    await service.add_concert(concert(CONCERT, PRICE, A_DAY))
     answer = await service.reserve(BookingId("b1"), 1, CONCERT, (Seat(row=1, number=1),))
     assert isinstance(answer, Reserved)
     assert answer.expires_at is not None
