@@ -77,7 +77,7 @@ class Up:
 
 
 @asynccontextmanager
-async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
+async def running_up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
     command = _arguments(directory, ports)
     async with staying(*command, prints=STARTED, within=SOON) as (process, lines):
         yield Up(process, exports(lines))
@@ -89,7 +89,7 @@ def _arguments(directory: Path, ports: Ports) -> tuple[str, ...]:
     return ("up", "--data-dir", str(directory), *chain.from_iterable(options))
 
 
-def _ports(**chosen: int) -> Ports:
+def ports_in_a_row(**chosen: int) -> Ports:
     """Free ports; from Postgres' on as many in a row as parts need them."""
     for base in range(20_000 + os.getpid() % 10_000, 60_000, PARTS):
         with suppress(StackError):
@@ -100,8 +100,8 @@ def _ports(**chosen: int) -> Ports:
 
 
 async def test_bookings_end_as_they_should_after_everything_was_killed(tmp_path: Path) -> None:
-    ports = _ports()
-    async with _up(tmp_path, ports) as up:
+    ports = ports_in_a_row()
+    async with running_up(tmp_path, ports) as up:
         await up.place("concertA", "paid-later")
         deadline = await up.place("concertQuick", "unpaid")
         killed = await up.kill_all()
@@ -110,7 +110,7 @@ async def test_bookings_end_as_they_should_after_everything_was_killed(tmp_path:
     async with claim(tmp_path):  # each of them held the claim as well: they are gone
         await all_end(killed)
 
-    async with _up(tmp_path, ports) as up:
+    async with running_up(tmp_path, ports) as up:
         assert await up.ended("unpaid") == "expired"
         assert await up.holder("concertQuick") is None
         code, payment = await up.run("pay", "paid-later")
@@ -124,8 +124,8 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", NEW)
-    ports = _ports()
-    async with _up(tmp_path, ports) as up, aiohttp.ClientSession() as browser:
+    ports = ports_in_a_row()
+    async with running_up(tmp_path, ports) as up, aiohttp.ClientSession() as browser:
         await up.place("concertA", "secret")
         client = await Client.connect(up.environment["TEMPORAL_ADDRESS"])
         history = await client.get_workflow_handle("booking-secret").fetch_history()
@@ -143,9 +143,9 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
-    async with _up(tmp_path, _ports()) as up:
+    async with running_up(tmp_path, ports_in_a_row()) as up:
         everybody = await family(up.process.pid)
-        second_code, second_output = await box_office(*_arguments(tmp_path, _ports()))
+        second_code, second_output = await box_office(*_arguments(tmp_path, ports_in_a_row()))
         up.process.send_signal(number)
         output, _ = await up.process.communicate()
     assert second_code == 5
@@ -159,7 +159,7 @@ async def test_a_taken_port_is_refused_and_the_option_for_another_named(tmp_path
     taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     async with taken:
         port = taken.sockets[0].getsockname()[1]
-        code, output = await box_office(*_arguments(tmp_path, _ports(ui=port)))
+        code, output = await box_office(*_arguments(tmp_path, ports_in_a_row(ui=port)))
     assert code == 5
     assert f"port {port} cannot be used: Address already in use" in output
     assert "choose another with --ui-port" in output

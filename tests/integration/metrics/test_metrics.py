@@ -73,7 +73,7 @@ async def series(pool: asyncpg.Pool, name: str) -> Series:
 
 
 async def test_an_empty_database_has_every_measure_but_times(pool: asyncpg.Pool) -> None:
-    found = {each.name: len(samples) for each, samples in (await measure(pool)).items()}
+    found = {metric.name: len(samples) for metric, samples in (await measure(pool)).items()}
     assert found == {
         "open_bookings": 2,
         "recent_bookings": 6,
