@@ -91,13 +91,11 @@ async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
 
 @pytest.fixture
 def clock(database: str) -> Clock:
-    """The clock of the test's database."""
     return Clock(database)
 
 
 @pytest.fixture
 async def namespace(temporal: TemporalServer) -> str:
-    """A fresh namespace, with our search attributes."""
     return await fresh_namespace(temporal)
 
 
@@ -143,7 +141,6 @@ def env(client: Client) -> TimeSkipper:
 
 
 async def fresh_namespace(temporal: TemporalServer) -> str:
-    """One more, for a test that needs two."""
     name = f"test-{uuid4().hex}"
     client = await Client.connect(temporal.address)
     await client.workflow_service.register_namespace(

@@ -34,7 +34,6 @@ EXPIRED = request_of("eve-1", "eve", QUICK, "1-1", "1-2")
 
 
 async def book(story: Story) -> None:
-    """One booking of each kind."""
     await story.place(WAITING, becomes="confirmed")
     paid = await story.place(PAID, becomes="confirmed")
     await story.pay("pay-bob-1", PAID, paid.total)

@@ -32,7 +32,6 @@ class WebUI:
     namespace: str = "default"
 
     async def search(self, query: str) -> None:
-        """The list of workflows."""
         await self._open(f"?{urlencode({'query': query})}")
         await self.page.get_by_role("table").wait_for()
 

@@ -30,8 +30,6 @@ def a_seed() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """How many bookings, how often a kill, for how long."""
-
     bookings: int
     kill_every: timedelta
     lasting: timedelta
@@ -52,8 +50,8 @@ async def survive(
 ) -> Outcome:
     """The bookings and the kills, once everybody works; then the last steps have their time."""
     chance = Random(seed)
-    for each in concerts():
-        await parts.reservations.add_concert(each)
+    for concert in concerts():
+        await parts.reservations.add_concert(concert)
     planned = plans(chance, attack.bookings, attack.lasting)
     for name in crew.starts:
         await crew.start(name)
@@ -75,12 +73,11 @@ async def ends(parts: BoxOffice) -> dict[BookingId, str]:
 
 
 async def violations(parts: BoxOffice, planned: Sequence[Plan]) -> list[str]:
-    """Everything that is not as it should be in the end."""
     ledger = await parts.provider.ledger()
     letters = await parts.checkpoints.dead_letters()
     return [
         *wrong_ends(planned, await ends(parts)),
-        *(f"parked: {each.consumer}, {each.stream}: {each.error}" for each in letters),
+        *(f"parked: {letter.consumer}, {letter.stream}: {letter.error}" for letter in letters),
         *map(str, await parts.verification.verify_log()),
         *map(str, await parts.verification.verify_business()),
         *map(str, await parts.verification.verify_provider(ledger)),

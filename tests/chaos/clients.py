@@ -11,6 +11,8 @@ from temporalio.service import RPCError
 from eventstore.errors import TransientError
 from tests.chaos.plans import TOTAL, Plan
 from tests.support.builders import PRICE, capture_request
+from tests.support.patience import SOON
+from tests.support.waiting import eventually, insist
 from ticketing.command_handler import BookingHandler
 from ticketing.ids import booking_stream
 from ticketing.money import Money
@@ -18,6 +20,7 @@ from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
 from ticketing.process import BookingProcess, CancelAnswer, PaymentOutcome, PlaceAnswer
 
 ASK_AGAIN_AFTER = timedelta(milliseconds=300)
+TENACITY = 2 * SOON  # an attack lasts half as long
 NO_ANSWER = (TransientError, RPCError)
 
 T = TypeVar("T")
@@ -25,8 +28,6 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """All of them: each plan is one client's."""
-
     process: BookingProcess
     provider: PaymentProvider
     bookings: BookingHandler
@@ -65,11 +66,11 @@ class Clients:
         return await _insist(lambda: self.process.place(plan.request))
 
     async def _cancel(self, plan: Plan) -> CancelAnswer:
-        while True:
+        async def told() -> list[CancelAnswer]:
             answer = await _insist(lambda: self.process.cancel(plan.booking_id, "ill"))
-            if answer.status != "not_found":  # it was not placed yet
-                return answer
-            await _moment()
+            return [answer] if answer.status != "not_found" else []  # it is not placed yet
+
+        return (await eventually(told, f"{plan} is placed", TENACITY, ASK_AGAIN_AFTER))[0]
 
     async def _pay(self, plan: Plan, amount: Money) -> PaymentOutcome:
         request = capture_request(plan.booking_id, plan.payment_id, amount)
@@ -79,22 +80,15 @@ class Clients:
 
     async def _until_expired(self, plan: Plan) -> None:
         stream = booking_stream(plan.booking_id)
-        while True:
+
+        async def expired() -> bool:
             booking = await self.bookings.read(stream)
             assert booking is not None
-            if booking.status == "expired":
-                return
-            await _moment()
+            return booking.status == "expired"
+
+        await eventually(expired, f"{stream} expires", TENACITY, ASK_AGAIN_AFTER)
 
 
 async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
     """Everything a client can ask for is safe to repeat."""
-    while True:
-        try:
-            return await ask()
-        except NO_ANSWER:
-            await _moment()
-
-
-async def _moment() -> None:
-    await asyncio.sleep(ASK_AGAIN_AFTER.total_seconds())
+    return await insist(ask, *NO_ANSWER, within=TENACITY, every=ASK_AGAIN_AFTER)

@@ -26,7 +26,6 @@ def seed() -> int:
 
 @pytest.fixture
 def settings(database: str) -> Settings:
-    """Of a choreography without a payment provider."""
     return Settings(database_url=database, process="choreographed", expiration_poll_seconds=1)
 
 

@@ -46,7 +46,6 @@ class Crew:
         return await self.living.pop(name).stop()
 
     def names(self) -> set[str]:
-        """Of the lives that go on."""
         return {self._life(name) for name in self.living}
 
     async def disturb(
@@ -72,8 +71,8 @@ async def crew_of(starts: Mapping[str, Start]) -> AsyncIterator[Crew]:
     async with AsyncExitStack() as stack:
         crew = Crew(starts, stack)
         yield crew
-        for each in crew.living.values():
-            each.kill()  # to stop them in good order takes seconds
+        for process in crew.living.values():
+            process.kill()  # to stop them in good order takes seconds
 
 
 def program(home: Home, settings: Settings, *command: str, **environment: str) -> Start:

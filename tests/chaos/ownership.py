@@ -71,8 +71,6 @@ HAVING min(at) > $1
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A claim, or a step of the checkpoint."""
-
     consumer: str
     slice: int
     position: int
@@ -92,17 +90,14 @@ async def repeats(pool: asyncpg.Pool) -> int:
 
 
 async def owners(pool: asyncpg.Pool) -> Counter[str]:
-    """How many slices each process owns, of all consumers together."""
     return Counter({row["process"]: row["slices"] for row in await pool.fetch(OWNERS)})
 
 
 async def claims(pool: asyncpg.Pool, after: datetime) -> list[tuple[datetime, str]]:
-    """When slices were claimed, and by which process."""
     return [(row["at"], row["process"]) for row in await pool.fetch(CLAIMS, after)]
 
 
 def quarrels(moves: Sequence[Move]) -> list[str]:
-    """Whatever only happens when two members handle the same slice at once."""
     found = []
     last: dict[tuple[str, int], Move] = {}
     of_epoch: defaultdict[tuple[str, int, int], set[tuple[UUID, str]]] = defaultdict(set)

@@ -62,7 +62,6 @@ def concerts() -> list[Concert]:
 
 
 def wrong_ends(plans: Sequence[Plan], ends: Mapping[BookingId, str]) -> list[str]:
-    """Every booking that has not ended as its plan says."""
     wrong, rivals = [], defaultdict(list)
     for plan in plans:
         end = ends.get(plan.booking_id, "nothing")

@@ -14,15 +14,7 @@ from eventstore.consumer import HEARTBEAT_EVERY, POLL_LAST
 from eventstore.postgres.checkpoints import ALIVE_FOR
 from tests.chaos.arena import START, Attack, report, survive
 from tests.chaos.conftest import Troupe
-from tests.chaos.ownership import (
-    NOTE_REPEATS,
-    Move,
-    claims,
-    moves,
-    owners,
-    quarrels,
-    repeats,
-)
+from tests.chaos.ownership import NOTE_REPEATS, Move, claims, moves, owners, quarrels, repeats
 from tests.chaos.plans import CALM, concerts
 from tests.support.builders import place
 from tests.support.provider import Provider
@@ -111,8 +103,8 @@ async def test_members_that_come_and_go_in_good_order_share_the_slices_and_repea
 ) -> None:
     parts, crew = troupe.parts, troupe.crew
     await parts.pool.execute(NOTE_REPEATS)
-    for each in concerts():
-        await parts.reservations.add_concert(each)
+    for concert in concerts():
+        await parts.reservations.add_concert(concert)
     await crew.start("one")
     await all_share(troupe)
     await join(troupe, "two")

@@ -8,11 +8,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from eventstore.errors import TransientError
-from tests.support.controls import BOOKING_ID, PAYMENT_ID, RECEIVE
+from tests.support.controls import BOOKING_ID, PAYMENT_ID
 from tests.unit.choreography.office import open_office
 from ticketing.ids import booking_stream, payment_stream
-from ticketing.process import NoAnswerError
-from workflows.client import OrchestratedBookingProcess
 from workflows.encryption import data_converter
 from workflows.process_starter import ProcessStarter
 
@@ -45,9 +43,3 @@ async def test_events_wait_for_their_process_until_temporal_is_back() -> None:
         await starter.on_booking_event(placed)
     with pytest.raises(TransientError, match="connection refused"):
         await starter.on_payment_event(received)
-
-
-async def test_a_payment_nobody_works_on_is_told_in_time(client: Client, task_queue: str) -> None:
-    process = OrchestratedBookingProcess(client, task_queue, patience=PATIENCE)
-    with pytest.raises(NoAnswerError):
-        await process.pay(RECEIVE)

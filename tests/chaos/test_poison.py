@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Never, cast
 
@@ -14,34 +14,30 @@ from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, consumer
 from eventstore.slices import StreamId, slice_of
 from tests.chaos.arena import LOOK_EVERY, START, ends
-from tests.chaos.plans import CALM, HOLDS, TOTAL, concerts
-from tests.chaos.wired import (
-    Trouble,
-    cancel,
-    place,
-    subscription,
-)
+from tests.chaos.plans import CALM, HOLDS, concerts
+from tests.chaos.wired import Trouble, cancel, place, subscription
+from tests.support.builders import payment
 from tests.support.clock import Clock
 from tests.support.gates import with_before
 from tests.support.log import streams_in
 from tests.support.waiting import eventually
 from ticketing.ids import BookingId, PaymentId, command_id
-from ticketing.payment.commands import ReceivePayment, RequestRefund
+from ticketing.payment.commands import RequestRefund
 from ticketing.payment_provider.api import PaymentProvider
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
 
 PROCESS = "BookingConfirmationProcess"
 POISON, BESIDE = (
-    BookingId(each.removeprefix("booking-"))
-    for each in streams_in(slice_of(StreamId("booking-1")), 2)
+    BookingId(stream.removeprefix("booking-"))
+    for stream in streams_in(slice_of(StreamId("booking-1")), 2)
 )
-RETRY_AFTER = tuple(timedelta(milliseconds=each) for each in (20, 60, 180))
+RETRY_AFTER = tuple(timedelta(milliseconds=pause) for pause in (20, 60, 180))
 
 
 @pytest.fixture(autouse=True)
 async def _on_sale(parts: BoxOffice) -> None:
-    for each in concerts():
-        await parts.reservations.add_concert(each)
+    for concert in concerts():
+        await parts.reservations.add_concert(concert)
 
 
 async def test_poison_is_parked_until_it_is_mended(parts: BoxOffice, settings: Settings) -> None:
@@ -61,7 +57,7 @@ async def test_poison_is_parked_until_it_is_mended(parts: BoxOffice, settings: S
         wait >= least.total_seconds() for wait, least in zip(waits, RETRY_AFTER, strict=True)
     )
     letters = await parts.checkpoints.dead_letters()
-    assert [(each.consumer, each.stream, each.attempts) for each in letters] == [
+    assert [(letter.consumer, letter.stream, letter.attempts) for letter in letters] == [
         (PROCESS, f"booking-{POISON}", len(RETRY_AFTER) + 1),
         (PROCESS, f"booking-{POISON}", 0),
     ]
@@ -71,8 +67,8 @@ async def test_poison_is_parked_until_it_is_mended(parts: BoxOffice, settings: S
     broken.mend()
     assert await confirming.retry_parked() == 2
     assert list(await parts.checkpoints.dead_letters()) == []
-    for each in members(settings, parts, None):
-        await each.run_until_caught_up()
+    for member in members(settings, parts, None):
+        await member.run_until_caught_up()
     assert await parts.verification.verify_business() == ()
 
 
@@ -93,8 +89,6 @@ async def test_poison_mended_in_time_is_confirmed(parts: BoxOffice, settings: Se
 
 
 class SilentProvider:
-    """Takes a refund and never answers."""
-
     def __init__(self) -> None:
         self.asked = asyncio.Event()
 
@@ -129,16 +123,8 @@ async def test_a_provider_that_never_answers_holds_up_no_expiry(
 
 
 async def receive_and_request_refund(parts: BoxOffice) -> None:
-    payment_id = PaymentId("p1")
-    received = ReceivePayment(
-        payment_id=payment_id,
-        booking_id=BookingId("nobody"),
-        payer="ann",
-        amount=TOTAL,
-        provider="silent",
-        provider_ref="r1",
-        captured_at=datetime(2030, 1, 1, tzinfo=UTC),
-    )
-    for command in (received, RequestRefund(payment_id=payment_id, reason="unknown_booking")):
-        step = command_id(payment_id, type(command).__name__)
+    received = payment("nobody")
+    refund = RequestRefund(payment_id=received.payment_id, reason="unknown_booking")
+    for command in (received, refund):
+        step = command_id(received.payment_id, type(command).__name__)
         await parts.payments.execute(command, command_id=step, metadata={})

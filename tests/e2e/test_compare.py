@@ -26,10 +26,8 @@ async def test_ctrl_c_stops_a_comparison_and_leaves_no_process() -> None:
     while b"idle" not in (line := await program.stdout.readline()):
         assert line, "it ended before it measured anything"
     everybody = await family(program.pid)
-
     program.send_signal(signal.SIGINT)
     await program.communicate()
-
     assert program.returncode == INTERRUPTED
     assert len(everybody) > 5
     await all_end(everybody)
@@ -41,7 +39,6 @@ async def test_ctrl_c_stops_a_comparison_and_leaves_no_process() -> None:
 async def test_a_fault_that_is_built_in_is_found_on_both_sides(fault: str) -> None:
     program = await _start("--break", fault)
     output = (await program.communicate())[0].decode()
-
     assert program.returncode == FINDINGS, output
     assert "violation: orchestrated: " in output
     assert "violation: choreographed: " in output

@@ -33,8 +33,8 @@ async def test_the_demo_tells_its_story_and_leaves_nothing(tmp_path: Path, proce
     assert code == 0, output
     assert (WEB_UI in output) == (process == "orchestrated")
     rest = output
-    for each in TOLD:
-        assert each in rest, output
-        rest = rest.split(each, maxsplit=1)[1]
+    for line in TOLD:
+        assert line in rest, output
+        rest = rest.split(line, maxsplit=1)[1]
     assert max(map(len, output.splitlines())) <= 80
     assert os.listdir(tmp_path) == []

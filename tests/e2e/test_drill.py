@@ -35,9 +35,9 @@ async def test_bookings_in_flight_survive_a_good_rollout_and_a_bad_one(tmp_path:
     )
     assert code == 0, output
     rest = " ".join(output.split())  # lines break anywhere
-    for each in TOLD:
-        assert each in rest, output
-        rest = rest.split(each, maxsplit=1)[1]
+    for line in TOLD:
+        assert line in rest, output
+        rest = rest.split(line, maxsplit=1)[1]
     assert max(map(len, output.splitlines())) <= 80
     assert os.listdir(tmp_path) == []
 

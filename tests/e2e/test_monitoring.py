@@ -4,7 +4,6 @@ import asyncio
 import json
 import math
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -36,10 +35,11 @@ from tests.support.monitoring import (
     panels,
     selectors,
 )
-from tests.support.shell import box_office, start
+from tests.support.patience import SOON
+from tests.support.shell import box_office, exports, staying
 from tests.support.waiting import eventually
 
-STARTS_SECONDS, SOON = 150, timedelta(seconds=60)
+STARTS = timedelta(seconds=150)
 STAYS_UP = "Ctrl-C stops everything and removes its data."
 METRICS = re.compile(r"^\s*([\w-]+): (http://\S+/metrics)$")
 REFUSE_A_REFUND = [{"operation": "refund", "fault": "refuse"}]
@@ -55,7 +55,6 @@ class Demo:
     environment: Mapping[str, str]
 
     async def series(self) -> Series:
-        """Everything that Prometheus would store."""
         found: dict[str, set[frozenset[tuple[str, str]]]] = {}
         for job, url in self.urls.items():
             found.setdefault("up", set()).add(frozenset({("job", job)}))
@@ -70,23 +69,10 @@ class Demo:
 
 @asynccontextmanager
 async def demo_that_stays(directory: Path) -> AsyncIterator[Demo]:
-    process = await start("demo", "--keep", environment={"TMPDIR": str(directory)})
-    try:
-        assert process.stdout is not None
-        lines = [""]
-        async with asyncio.timeout(STARTS_SECONDS):
-            while STAYS_UP not in lines[-1]:
-                line = await process.stdout.readline()
-                assert line, "".join(lines)
-                lines.append(line.decode())
-        exports = [shlex.split(each)[1] for each in lines if each.strip().startswith("export ")]
-        yield Demo(
-            {match[1]: match[2] for each in lines if (match := METRICS.match(each))},
-            dict(each.split("=", maxsplit=1) for each in exports),
-        )
-    finally:
-        process.terminate()
-        await process.communicate()
+    keep = staying("demo", "--keep", prints=STAYS_UP, within=STARTS, TMPDIR=str(directory))
+    async with keep as (_, lines):
+        urls = {match[1]: match[2] for line in lines if (match := METRICS.match(line))}
+        yield Demo(urls, exports(lines))
 
 
 @pytest.mark.timeout(300)  # a busy machine; 60 s on an idle one
@@ -98,15 +84,15 @@ async def test_every_panel_and_every_alert_asks_for_what_exists(tmp_path: Path) 
         async with asyncio.TaskGroup() as group:
             group.create_task(_a_refund_that_is_refused_once(demo))
             group.create_task(_a_workflow_that_no_worker_knows(demo))
-        asked = {each for rule in ALERTS for each in selectors(rule["expr"])}
-        asked |= {each for _, query in panels(DASHBOARD) for each in selectors(query)}
+        asked = {selector for rule in ALERTS for selector in selectors(rule["expr"])}
+        asked |= {selector for _, query in panels(DASHBOARD) for selector in selectors(query)}
         series = await demo.series()
-    names = {each.name for each in asked}
+    names = {selector.name for selector in asked}
     assert names <= series.keys()
     empty = {
         title: query
         for title, query in panels(DASHBOARD)
-        if not all(each.finds(series) for each in selectors(query))
+        if not all(selector.finds(series) for selector in selectors(query))
     }
     assert empty == {}
 
@@ -137,15 +123,12 @@ async def _has_numbers(session: aiohttp.ClientSession, query: str) -> bool:
             return False  # it is not up yet
         body = await answer.json()
     assert body["status"] == "success", body
-    return any(not math.isnan(float(each["value"][1])) for each in body["data"]["result"])
+    return any(not math.isnan(float(sample["value"][1])) for sample in body["data"]["result"])
 
 
 async def _a_refund_that_is_refused_once(demo: Demo) -> None:
     url = f"{demo.environment['BOX_OFFICE_PROVIDER_URL']}v1/faults"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.put(url, json=REFUSE_A_REFUND) as answer,
-    ):
+    async with aiohttp.ClientSession() as session, session.put(url, json=REFUSE_A_REFUND) as answer:
         assert answer.status == HTTPStatus.OK
     code, output = await box_office("pay", "ann-1", "--json", environment=demo.environment)
     assert (code, json.loads(output)["error"]["refund_reason"]) == (3, "already_settled")
@@ -171,7 +154,7 @@ async def _soon(condition: Callable[[], Awaitable[bool]]) -> bool:
 def test_a_name_or_a_label_that_nobody_exports_is_found() -> None:
     series = {"box_office_seats": {frozenset({("state", "sold")})}}
     query = 'max by (state) (box_office_seats{state=~"held|sold"}) / rate(box_office_seat[5m])'
-    sold, typo = sorted(selectors(query), key=lambda each: -len(each.name))
+    sold, typo = sorted(selectors(query), key=lambda selector: -len(selector.name))
     assert sold == Selector("box_office_seats", (("state", "=~", "held|sold"),))
     assert sold.finds(series)
     assert not typo.finds(series)

@@ -5,23 +5,19 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.support.ports import free_ports, up_on
-from tests.support.shell import start
+from tests.e2e.test_up import ports_in_a_row, running_up
 from tests.support.terminal import run
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-STARTS_SECONDS = 90
-STARTED = "Ctrl-C stops everything"
 CONSOLE = re.compile(r"^( *)```console\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 DIFF = re.compile(r"^```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A page's times, dates and ages are those of the day when it was written.
@@ -56,25 +52,6 @@ def is_printed(line: str, output: str) -> bool:
     return any(pattern.fullmatch(" ".join(printed.split())) for printed in output.splitlines())
 
 
-@asynccontextmanager
-async def _up(directory: Path) -> AsyncIterator[Mapping[str, str]]:
-    process = await start(*up_on(directory, free_ports()))
-    try:
-        assert process.stdout is not None
-        lines = [""]
-        async with asyncio.timeout(STARTS_SECONDS):
-            while STARTED not in lines[-1]:
-                line = await process.stdout.readline()
-                assert line, "".join(lines)
-                lines.append(line.decode().strip())
-        exports = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
-        yield dict(export.split("=", maxsplit=1) for export in exports)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
-
-
 async def typed(line: str, directory: Path) -> str:
     """Return what a command prints; it must succeed."""
     name, *arguments = shlex.split(line)
@@ -96,8 +73,8 @@ async def typed(line: str, directory: Path) -> str:
 async def test_every_command_of_the_pages_does_what_they_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with _up(tmp_path / "data") as environment:
-        for name, value in environment.items():
+    async with running_up(tmp_path / "data", ports_in_a_row()) as up:
+        for name, value in up.environment.items():
             monkeypatch.setenv(name, value)
         for page, text in PAGES.items():
             if page in WITH_CHANGES:

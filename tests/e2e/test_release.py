@@ -91,7 +91,6 @@ def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Instal
 
 @pytest.fixture
 async def empty_database(postgres: Postgres) -> AsyncIterator[str]:
-    """The URL of a database that nobody has migrated."""
     server = await asyncpg.connect(postgres.url("postgres"))
     await server.execute("CREATE DATABASE released")
     yield postgres.url("released")

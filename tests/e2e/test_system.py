@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ from entrypoints.devstack.children import child, claim, free_port, interruptible
 from entrypoints.devstack.stack import Ports, Program, Stack, environment_of, stack
 from entrypoints.errors import StackError
 from entrypoints.settings import Settings
-from tests.support import shell
+from tests.support.programs import until_told
+from tests.support.shell import all_end
 
 STEADY = Program(("-c", "import signal; signal.pause()"))
 PRINTS_SETTINGS = """
 from entrypoints.settings import Settings
 settings = Settings()
-print(repr(settings), [each.get_secret_value() for each in settings.webhook_secrets])
+print(repr(settings), [secret.get_secret_value() for secret in settings.webhook_secrets])
 """
 IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do read line < /dev/zero; done"
 
@@ -69,7 +71,7 @@ async def test_when_a_program_ends_while_starting_its_log_is_told_and_the_rest_i
         ):
             async with stack(home, Settings(), Ports(), said.append):
                 pass
-        started = {each.name: each.is_running() for each in home.children}
+        started = {child.name: child.is_running() for child in home.children}
     assert started == dict.fromkeys(("initdb", "postgres", "temporal", "steady", "broken"), False)
     assert [line.split()[2] for line in said] == ["postgres", "temporal", "steady"]
 
@@ -78,10 +80,7 @@ async def test_a_part_that_ends_by_itself_is_told_and_can_be_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _play(monkeypatch, {"steady": STEADY})
-    async with (
-        claim(tmp_path) as home,
-        stack(home, Settings(), Ports(), lambda _: None) as running,
-    ):
+    async with claim(tmp_path) as home, stack(home, Settings(), Ports(), lambda _: None) as running:
         first = running.parts["steady"]
         first.kill()
         with pytest.raises(StackError, match="steady ended by itself with exit code -9"):
@@ -103,8 +102,7 @@ async def test_a_second_ctrl_c_kills_what_does_not_stop(tmp_path: Path) -> None:
 
         async def work() -> None:
             async with child(home, "stubborn", ["sh", "-c", IGNORES_SIGTERM]) as stubborn:
-                while "ready" not in stubborn.log_tail():  # noqa: ASYNC110  # a file tells nobody
-                    await asyncio.sleep(0.01)
+                await until_told(stubborn.log, "ready")
                 os.kill(os.getpid(), signal.SIGINT)
                 await stubborn.wait()
 
@@ -114,18 +112,6 @@ async def test_a_second_ctrl_c_kills_what_does_not_stop(tmp_path: Path) -> None:
     assert said == ["Stopping", "Killing"]
 
 
-async def test_work_that_nobody_interrupts_comes_to_its_end(tmp_path: Path) -> None:
-    said: list[str] = []
-
-    async def work() -> None:
-        said.append("done")
-
-    async with claim(tmp_path) as home:
-        assert await interruptible(work(), home, said.append)
-    assert said == ["done"]
-
-
-async def test_a_process_that_stays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "EXIT_SECONDS", 0.0)
-    with pytest.raises(AssertionError, match=str(os.getpid())):
-        await shell.all_end([os.getpid()])
+async def test_a_process_that_stays_is_found() -> None:
+    with pytest.raises(TimeoutError, match=str(os.getpid())):
+        await all_end([os.getpid()], timedelta())

@@ -3,13 +3,13 @@
 import asyncio
 import json
 import os
-import shlex
 import signal
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from temporalio.client import Client
 
-from entrypoints.devstack.children import claim
+from entrypoints.devstack.children import claim, free_port
 from entrypoints.devstack.stack import Ports
-from tests.support.ports import free_ports, up_on
-from tests.support.shell import all_end, box_office, family, start
+from entrypoints.errors import StackError
+from tests.support.patience import SOON
+from tests.support.shell import all_end, box_office, exports, family, staying
 from tests.unit.encryption.keys import NEW
 from ticketing.ids import BookingId
 from workflows.client import booking_handle
@@ -29,7 +30,7 @@ from workflows.encryption import data_converter
 
 pytestmark = pytest.mark.timeout(150)  # a busy machine; 15 s on an idle one
 
-STARTS_SECONDS = 60
+PARTS = 9  # that listen on a port, beside Temporal and its Web UI
 STARTED = "Ctrl-C stops everything"
 
 
@@ -46,7 +47,6 @@ class Up:
         return code, json.loads(text)
 
     async def place(self, concert: str, booking_id: str) -> datetime:
-        """Until when it waits for payment."""
         code, decision = await self.run(
             *("place", "--concert", concert, "--client", "ann", "--seat", "1-1"),
             *("--id", booking_id),
@@ -55,14 +55,12 @@ class Up:
         return datetime.fromisoformat(decision["expires_at"])
 
     async def ended(self, booking_id: str) -> str:
-        """How a booking ends."""
         client = await Client.connect(
             self.environment["TEMPORAL_ADDRESS"], data_converter=data_converter()
         )
         return (await booking_handle(client, BookingId(booking_id)).result()).status
 
     async def holder(self, concert: str) -> str | None:
-        """Who has seat 1-1."""
         _, seats = await self.run("seats", concert)
         first: dict[str, str] = seats[0]
         return first.get("booking_id")
@@ -79,27 +77,31 @@ class Up:
 
 
 @asynccontextmanager
-async def _up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
-    process = await start(*up_on(directory, ports))
-    try:
-        assert process.stdout is not None
-        lines = [""]
-        async with asyncio.timeout(STARTS_SECONDS):
-            while STARTED not in lines[-1]:
-                line = await process.stdout.readline()
-                assert line, "".join(lines)
-                lines.append(line.decode().strip())
-        exports = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
-        yield Up(process, dict(each.split("=", maxsplit=1) for each in exports))
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
+async def running_up(directory: Path, ports: Ports) -> AsyncIterator[Up]:
+    command = _arguments(directory, ports)
+    async with staying(*command, prints=STARTED, within=SOON) as (process, lines):
+        yield Up(process, exports(lines))
+
+
+def _arguments(directory: Path, ports: Ports) -> tuple[str, ...]:
+    chosen = (("temporal", ports.temporal), ("ui", ports.ui), ("base", ports.postgres))
+    options = ((f"--{name}-port", str(port)) for name, port in chosen)
+    return ("up", "--data-dir", str(directory), *chain.from_iterable(options))
+
+
+def ports_in_a_row(**chosen: int) -> Ports:
+    """Free ports; from Postgres' on as many in a row as parts need them."""
+    for base in range(20_000 + os.getpid() % 10_000, 60_000, PARTS):
+        with suppress(StackError):
+            for port in range(base, base + PARTS):
+                free_port(port)
+            return Ports(postgres=base, **chosen)
+    raise AssertionError("no free ports")
 
 
 async def test_bookings_end_as_they_should_after_everything_was_killed(tmp_path: Path) -> None:
-    ports = free_ports()
-    async with _up(tmp_path, ports) as up:
+    ports = ports_in_a_row()
+    async with running_up(tmp_path, ports) as up:
         await up.place("concertA", "paid-later")
         deadline = await up.place("concertQuick", "unpaid")
         killed = await up.kill_all()
@@ -108,7 +110,7 @@ async def test_bookings_end_as_they_should_after_everything_was_killed(tmp_path:
     async with claim(tmp_path):  # each of them held the claim as well: they are gone
         await all_end(killed)
 
-    async with _up(tmp_path, ports) as up:
+    async with running_up(tmp_path, ports) as up:
         assert await up.ended("unpaid") == "expired"
         assert await up.holder("concertQuick") is None
         code, payment = await up.run("pay", "paid-later")
@@ -122,8 +124,8 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", NEW)
-    ports = free_ports()
-    async with _up(tmp_path, ports) as up, aiohttp.ClientSession() as browser:
+    ports = ports_in_a_row()
+    async with running_up(tmp_path, ports) as up, aiohttp.ClientSession() as browser:
         await up.place("concertA", "secret")
         client = await Client.connect(up.environment["TEMPORAL_ADDRESS"])
         history = await client.get_workflow_handle("booking-secret").fetch_history()
@@ -141,9 +143,9 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
-    async with _up(tmp_path, free_ports()) as up:
+    async with running_up(tmp_path, ports_in_a_row()) as up:
         everybody = await family(up.process.pid)
-        second_code, second_output = await box_office(*up_on(tmp_path, free_ports()))
+        second_code, second_output = await box_office(*_arguments(tmp_path, ports_in_a_row()))
         up.process.send_signal(number)
         output, _ = await up.process.communicate()
     assert second_code == 5
@@ -157,14 +159,8 @@ async def test_a_taken_port_is_refused_and_the_option_for_another_named(tmp_path
     taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     async with taken:
         port = taken.sockets[0].getsockname()[1]
-        code, output = await box_office(*up_on(tmp_path, free_ports(ui=port)))
+        code, output = await box_office(*_arguments(tmp_path, ports_in_a_row(ui=port)))
     assert code == 5
     assert f"port {port} cannot be used: Address already in use" in output
     assert "choose another with --ui-port" in output
     assert not (tmp_path / "postgres").exists()
-
-
-async def test_an_unknown_process_is_refused_and_the_known_ones_named(tmp_path: Path) -> None:
-    code, output = await box_office("up", "--data-dir", str(tmp_path), "--process", "improvised")
-    assert code == 2
-    assert "'orchestrated' or 'choreographed'" in output

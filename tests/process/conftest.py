@@ -17,6 +17,5 @@ async def stage(database: str, client: Client, task_queue: str) -> AsyncIterator
 
 @pytest.fixture
 async def running(stage: Stage, client: Client) -> AsyncIterator[Stage]:
-    """The stage with a worker."""
     async with worker(client, stage.settings, stage.parts):
         yield stage

@@ -28,16 +28,10 @@ WRONG: list[tuple[str, Mapping[str, Any], str]] = [
         "amount.amount_minor",
     ),
 ]
-BAD_SIGNALS: list[list[Any]] = [
-    [],
-    [None],
-    ["p1"],
-    [{"payment": "p1"}],
-    [{"payment_id": "a/b"}],
-]
+BAD_SIGNALS: list[list[Any]] = [[], [None], ["p1"], [{"payment": "p1"}], [{"payment_id": "a/b"}]]
 
 
-@pytest.mark.parametrize(("name", "change", "told"), WRONG, ids=lambda each: str(each)[:30])
+@pytest.mark.parametrize(("name", "change", "told"), WRONG, ids=lambda value: str(value)[:30])
 async def test_a_start_with_bad_input_fails_visibly_and_leaves_no_trace(
     running: Stage, client: Client, name: str, change: Mapping[str, Any], told: str
 ) -> None:
@@ -48,10 +42,8 @@ async def test_a_start_with_bad_input_fails_visibly_and_leaves_no_trace(
         id="typed",
         task_queue=running.settings.task_queue,
     )
-
     with pytest.raises(WorkflowFailureError) as failed:
         await handle.result()
-
     cause = failed.value.cause
     assert isinstance(cause, ApplicationError)
     assert cause.type == "BadInput"
@@ -61,9 +53,7 @@ async def test_a_start_with_bad_input_fails_visibly_and_leaves_no_trace(
 
 async def test_a_signal_with_bad_input_is_ignored(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
-
     for arguments in BAD_SIGNALS:
         await client.get_workflow_handle("booking-b1").signal("settled", args=arguments)
-
     assert (await running.process.cancel(B1, "ill")).status == "cancelled"
     assert (await booking_handle(client, B1).result()).status == "cancelled"

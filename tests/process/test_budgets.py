@@ -50,7 +50,7 @@ def cost(client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture
 
     async def check(actions_max: int, events_max: int) -> None:
         used = await settled_actions(temporal, client.namespace)
-        histories = [each async for each in client.list_workflows().map_histories()]
+        histories = [history async for history in client.list_workflows().map_histories()]
         events = sum(len(history.events) for history in histories)
         with capsys.disabled():
             print(f"\n{used} Actions of {actions_max}, {events} events of {events_max}")
@@ -65,9 +65,7 @@ async def test_a_denied_booking_keeps_its_budget(running: Stage, cost: Cost) -> 
     await running.parts.reservations.reserve(
         request.booking_id, 1, request.concert_id, request.seats
     )
-
     assert (await running.process.place(place("b1", "1-1"))).status == "denied"
-
     await cost(5, 22)
 
 
@@ -75,9 +73,7 @@ async def test_a_settled_booking_and_its_payment_keep_their_budget(
     running: Stage, client: Client, cost: Cost
 ) -> None:
     await running.process.place(place("b1", "1-1"))
-
     assert (await running.process.pay(payment("b1"))).status == "applied"
-
     assert (await booking_handle(client, BookingId("b1")).result()).status == "settled"
     await cost(9, 45)
 
@@ -88,9 +84,7 @@ async def test_a_booking_that_expires_after_a_reminder_keeps_its_budget(
     await running.process.place(place("b1", "1-1"))
     await clock.advance(HOLD)
     handle = booking_handle(client, BookingId("b1"))
-
     await env.fast_forward(handle, HOLD - timedelta(minutes=30))
     await env.fast_forward(handle, timedelta(hours=1))
-
     assert (await handle.result()).status == "expired"
     await cost(11, 45)

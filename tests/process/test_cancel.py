@@ -19,7 +19,6 @@ B1 = BookingId("b1")
 
 
 async def until_it_knows(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> None:
-    """Until the process has worked on the request to cancel it."""
     requested = False
     async for event in process.fetch_history_events(wait_new_event=True):
         requested |= event.HasField("workflow_execution_cancel_requested_event_attributes")
@@ -30,20 +29,15 @@ async def until_it_knows(process: WorkflowHandle[BookingWorkflow, BookingOutcome
 async def test_fault_9_a_cancel_needs_no_view(running: Stage) -> None:
     await running.process.place(place("b1", "1-1"))
     assert await running.parts.views.booking(B1) is None  # no projection runs
-
     answer = await running.process.cancel(B1, "ill")
-
     assert answer == CancelAnswer(status="cancelled", reason="ill")
     assert running.told("b1") == ["confirmed", "cancelled"]
 
 
-async def test_a_second_cancel_gets_the_answer_of_the_first(running: Stage) -> None:
+async def test_two_cancels_at_once_get_one_answer(running: Stage) -> None:
     await running.process.place(place("b1", "1-1", concert=OPEN_END))
-
     both = await asyncio.gather(running.process.cancel(B1, "ill"), running.process.cancel(B1, "?"))
-    later = await running.process.cancel(B1, "really ill")
-
-    assert {*both, later} == {later}
+    assert len({*both}) == 1
     assert (await running.events("b1")).count("BookingCancelled") == 1
 
 
@@ -52,10 +46,8 @@ async def test_h40_a_faster_payment_keeps_the_tickets(stage: Stage, client: Clie
         await stage.process.place(place("b1", "1-1"))
         cancelling = asyncio.create_task(stage.process.cancel(B1, "ill"))
         await gate.reached.wait()
-
         assert await stage.execute(paid("b1")) == "settled"
         gate.opened.set()
-
         assert (await cancelling).status == "settled"
     assert await stage.held("b1") == 1
     assert stage.told("b1") == ["confirmed"]  # the payment's process sends the receipt
@@ -66,10 +58,8 @@ async def test_h40_a_faster_cancel_frees_the_seats(stage: Stage, client: Client)
         await stage.process.place(place("b1", "1-1"))
         cancelling = asyncio.create_task(stage.process.cancel(B1, "ill"))
         await gate.reached.wait()
-
         assert await stage.execute(paid("b1")) == BookingIsCancelled()
         gate.opened.set()
-
         assert (await cancelling).status == "cancelled"
     assert await stage.held("b1") == 0
 
@@ -78,11 +68,9 @@ async def test_a_booking_cancelled_meanwhile_frees_its_seats(stage: Stage, clien
     async with gated(stage, client, before=ConfirmBooking) as gate:
         placing = asyncio.create_task(stage.process.place(place("b1", "1-1")))
         await gate.reached.wait()
-
         cancel = CancelBooking(booking_id=B1, reason="ill", cancelled_by="operator")
         assert await stage.execute(cancel) == "cancelled"
         gate.opened.set()
-
         assert (await placing).status == "cancelled"
         assert (await booking_handle(client, B1).result()).status == "cancelled"
     assert await stage.held("b1") == 0
@@ -90,9 +78,7 @@ async def test_a_booking_cancelled_meanwhile_frees_its_seats(stage: Stage, clien
 
 async def test_cancelling_the_process_cancels_the_booking(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
-
     await booking_handle(client, B1).cancel()
-
     ended = await booking_handle(client, B1).result()
     assert (ended.status, ended.reason) == ("cancelled", "process cancelled")
     assert await running.held("b1") == 0
@@ -103,9 +89,7 @@ async def test_cancelling_while_seats_are_reserved_leaks_none(stage: Stage, clie
     async with gated(stage, client, before="reserve") as gate:
         placing = asyncio.create_task(stage.process.place(place("b1", "1-1")))
         await gate.reached.wait()
-
         await booking_handle(client, B1).cancel()
-
         assert (await placing).status == "cancelled"
         assert (await booking_handle(client, B1).result()).status == "cancelled"
     late = await stage.parts.reservations.reserve(B1, 1, CONCERT, place("b1", "1-1").seats)
@@ -117,11 +101,9 @@ async def test_cancelling_while_seats_are_released_frees_them(stage: Stage, clie
         await stage.process.place(place("b1", "1-1"))
         cancelling = asyncio.create_task(stage.process.cancel(B1, "ill"))
         await gate.reached.wait()
-
         await booking_handle(client, B1).cancel()
         await until_it_knows(booking_handle(client, B1))
         gate.opened.set()
-
         assert await cancelling == CancelAnswer(status="cancelled", reason="ill")
         assert (await booking_handle(client, B1).result()).reason == "ill"
     assert await stage.held("b1") == 0

@@ -34,7 +34,6 @@ async def test_h23_a_reservation_that_takes_too_long_holds_nothing(
         assert (await booking_handle(client, B1).result()).status == "denied"
         assert await stage.held("b1") == 0
     # the worker has stopped, so the slow call has gone through the gate and been answered
-
     late = await stage.parts.reservations.reserve(B1, 1, CONCERT, request.seats)
     assert late.type == "ReservationWasReleased"
     assert await stage.held("b1") == 0
@@ -49,9 +48,7 @@ async def test_h38_who_lost_patience_gets_the_answer_later(stage: Stage, client:
     async with gated(stage, client, before="reserve") as gate:
         with pytest.raises(NoAnswerError, match="no decision on b1 in time"):
             await impatient.place(place("b1", "1-1"))
-
         gate.opened.set()
-
         assert (await stage.process.place(place("b1", "1-1"))).status == "confirmed"
     assert (await stage.events("b1")).count("BookingPlaced") == 1
 

@@ -30,7 +30,6 @@ def process(client: Client) -> WorkflowHandle[BookingWorkflow, BookingOutcome]:
 
 
 async def timers(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> list[timedelta]:
-    """The lengths of the timers that a process set, in order."""
     events = (await process.fetch_history()).events
     return [
         event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
@@ -47,9 +46,7 @@ async def test_no_reminder_is_sent_when_none_fits_into_the_hold(
     async with worker(client, settings, stage.parts):
         await stage.process.place(place("b1", "1-1"))
         await clock.advance(HOLD)
-
         await env.fast_forward(process(client), HOLD + MINUTE)
-
         assert (await process(client).result()).status == "expired"
     assert stage.told("b1") == ["confirmed", "expired"]
 
@@ -60,10 +57,8 @@ async def test_h49_a_reminder_after_the_deadline_is_not_sent(stage: Stage, clien
     async with worker(client, settings, stage.parts):
         decision = await stage.process.place(place("b1", "1-1", concert=SHORT))
     await stage.parts.pool.execute(UNTIL, decision.expires_at)
-
     async with worker(client, settings, stage.parts):
         assert (await process(client).result()).status == "expired"
-
     assert stage.told("b1") == ["confirmed", "expired"]
 
 
@@ -71,12 +66,10 @@ async def test_h8_a_timer_that_is_early_is_set_again_with_growing_pauses(
     running: Stage, client: Client, env: TimeSkipper, clock: Clock
 ) -> None:
     await running.process.place(place("b1", "1-1"))
-
     await env.fast_forward(process(client), HOLD + 5 * MINUTE)  # the database stays behind
     assert await running.events("b1") == ["BookingPlaced", "BookingConfirmed"]
     await clock.advance(HOLD)
     await env.fast_forward(process(client), 2 * RE_ARM_MAX)
-
     assert (await process(client).result()).status == "expired"
     _, _, *pauses = await timers(process(client))  # the reminder's and the deadline's come first
     assert pauses[0] == RE_ARM_FIRST
@@ -92,26 +85,20 @@ async def test_h7_a_payment_that_came_before_a_late_timer_wins(
         await clock.advance(HOLD)
         await env.fast_forward(process(client), HOLD)
         await gate.reached.wait()
-
         assert await stage.execute(paid("b1")) == "settled"
         gate.opened.set()
-
         assert (await process(client).result()).status == "settled"
     assert await stage.held("b1") == 1
 
 
-async def test_without_a_deadline_no_timer_is_set(running: Stage, client: Client) -> None:
-    decision = await running.process.place(place("b1", "1-1", concert=OPEN_END))
-
-    assert (decision.status, decision.expires_at) == ("confirmed", None)
-    assert await timers(process(client)) == []
-    assert (await running.process.cancel(BookingId("b1"), "ill")).status == "cancelled"
-
-
 async def test_h18_a_free_booking_waits_for_nothing(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1", concert=FREE))
-
     assert (await process(client).result()).status == "settled"
     assert await timers(process(client)) == []
     assert await running.held("b1", FREE) == 1
     assert running.told("b1") == ["settled"]
+
+
+async def test_without_a_deadline_no_timer_is_set(running: Stage, client: Client) -> None:
+    await running.process.place(place("b1", "1-1", concert=OPEN_END))
+    assert await timers(process(client)) == []

@@ -30,12 +30,12 @@ async def replaced_amid_50_bookings(
     finds = environment(str(stage.settings.database_url), client, stage.settings.task_queue)
     wanted = [place(f"b{n}", f"{n % ROWS + 1}-{n % SEATS + 1}") for n in range(BOOKINGS)]
     async with claim(directory) as home:
-        placing = [asyncio.create_task(stage.process.place(each)) for each in wanted]
+        placing = [asyncio.create_task(stage.process.place(request)) for request in wanted]
         async with program(home, "first", (*command, *grace), finds) as first:
             await until_told(begun, "reserve_seats", BEGUN)
             first.child.process.terminate()
             code = await first.child.wait()
-        assert not all(each.done() for each in placing), "nothing is left for the second"
+        assert not all(task.done() for task in placing), "nothing is left for the second"
         async with program(home, "second", command, finds):
             decisions = await asyncio.gather(*placing)
     return decisions, Counter(begun.read_text().splitlines()), code
@@ -45,7 +45,7 @@ async def replaced_amid_50_bookings(
 async def test_sigterm_repeats_no_begun_step(stage: Stage, client: Client, tmp_path: Path) -> None:
     decisions, begun, code = await replaced_amid_50_bookings(stage, client, tmp_path)
     assert code == 0
-    assert {each.status for each in decisions} <= {"confirmed", "denied"}
+    assert {decision.status for decision in decisions} <= {"confirmed", "denied"}
     assert len(decisions) == BOOKINGS
     assert {step: times for step, times in begun.items() if times > 1} == {}
     assert sum("reserve_seats" in step for step in begun) == BOOKINGS

@@ -28,7 +28,7 @@ async def until_confirmed(stage: Stage, bookings: int) -> None:
 
 def place_all(stage: Stage) -> list[asyncio.Task[PlaceAnswer]]:
     requests = [place(f"b{n}", f"{n // 10 + 1}-{n % 10 + 1}") for n in range(BOOKINGS)]
-    return [asyncio.create_task(stage.process.place(each)) for each in requests]
+    return [asyncio.create_task(stage.process.place(request)) for request in requests]
 
 
 @pytest.mark.timeout(120)
@@ -44,8 +44,8 @@ async def test_a_killed_worker_loses_nothing(stage: Stage, client: Client, tmp_p
             decisions = await asyncio.gather(*placing)
 
     assert SEEN <= confirmed_by_the_killed < BOOKINGS
-    assert [each.status for each in decisions] == ["confirmed"] * BOOKINGS
-    holders = {each.booking_id for each in await stage.parts.reservations.seats(CONCERT)} - {None}
-    assert holders == {each.booking_id for each in decisions}
+    assert [decision.status for decision in decisions] == ["confirmed"] * BOOKINGS
+    holders = {seat.booking_id for seat in await stage.parts.reservations.seats(CONCERT)} - {None}
+    assert holders == {decision.booking_id for decision in decisions}
     assert await stage.parts.pool.fetchval(CONFIRMED) == BOOKINGS
     assert await stage.parts.verification.verify_business() == ()

@@ -20,6 +20,7 @@ from tests.support.builders import capture_request, place
 from tests.support.programs import worker_process
 from tests.support.provider import Provider
 from tests.support.stage import Stage, until_it_waits
+from tests.support.waiting import eventually
 from ticketing.booking.commands import CancelBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRefund
@@ -39,7 +40,6 @@ LEFT_BEHIND: tuple[tuple[PaymentCommand, ...], ...] = (
 
 @pytest.fixture
 async def paid(stage: Stage, provider: Provider) -> AsyncIterator[Stage]:
-    """The stage with a real provider."""
     async with aiohttp.ClientSession() as session:
         parts = replace(stage.parts, provider=SandboxProvider(provider.url, session))
         yield replace(stage, parts=parts)
@@ -58,7 +58,6 @@ async def test_money_cannot_be_cancelled(paid: Stage, client: Client, env: TimeS
         await until_it_waits(paying)
         await paying.cancel()
         await env.fast_forward(paying, timedelta(minutes=1))
-
         assert (await paying.result()).refund_reason == "unknown_booking"
 
 
@@ -74,9 +73,7 @@ async def test_h20_failed_refunds_are_shown(
         assert "refused for now to refund payment p1" in refund.last_failure.message
         expected = "Waits for **the provider to refund 5.00 EUR (booking_cancelled)** for as long"
         assert (await details(paying)).startswith(expected)
-
         await provider.plan()  # it is back
-
         assert (await paying.result()).refund_reason == "booking_cancelled"
         assert await details(paying) == "Ended: **refunded**: `booking_cancelled`"
 
@@ -93,9 +90,7 @@ async def test_h20_failed_refunds_are_counted(
         paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
         await failed_twice(paying)
         assert await counted(f"http://{address}/metrics", "refund_attempts_failed_total") >= 2
-
         await provider.plan()  # it is back
-
         assert (await paying.result()).status == "refunded"
 
 
@@ -110,29 +105,34 @@ async def test_lost_payments_get_processes(paid: Stage, client: Client, provider
 
     async with worker(client, paid.settings, paid.parts):
         lost = await open_payments(paid.parts.verification, paid.parts.payments)
-        assert [each.payment_id for each in lost] == ["p1", "p2"]
+        assert [payment.payment_id for payment in lost] == ["p1", "p2"]
         outcomes = [
-            await (await start_payment(client, paid.settings.task_queue, each, again=True)).result()
-            for each in lost
+            await (
+                await start_payment(client, paid.settings.task_queue, money, again=True)
+            ).result()
+            for money in lost
         ]
 
-    assert [each.refund_reason for each in outcomes] == ["booking_cancelled", "amount_mismatch"]
-    assert [await provider.effects("refund", each) for each in ("p1", "p2")] == [1, 1]
+    assert [paid.refund_reason for paid in outcomes] == ["booking_cancelled", "amount_mismatch"]
+    assert [await provider.effects("refund", payment_id) for payment_id in ("p1", "p2")] == [1, 1]
     assert await paid.parts.verification.verify_business() == ()
 
 
 async def counted(url: str, name: str) -> float:
-    """The sum of a counter, as Prometheus reads it."""
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         lines = (await answer.text()).splitlines()
-    return sum(float(each.rpartition(" ")[2]) for each in lines if each.startswith(f"{name}{{"))
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
 
 
 async def failed_twice(
     paying: WorkflowHandle[PaymentWorkflow, PaymentOutcome],
 ) -> PendingActivityInfo:
     """The refund as the Web UI shows it, once it was tried and tried again."""
-    while True:
-        for pending in (await paying.describe()).raw_description.pending_activities:
-            if pending.activity_type.name == "refund_payment" and pending.attempt > 2:
-                return pending
+
+    async def refunds() -> list[PendingActivityInfo]:
+        pending = (await paying.describe()).raw_description.pending_activities
+        return [
+            it for it in pending if it.activity_type.name == "refund_payment" and it.attempt > 2
+        ]
+
+    return (await eventually(refunds, "the refund failed twice"))[0]

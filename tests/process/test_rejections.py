@@ -43,12 +43,12 @@ async def test_fault_6_no_rejection_crashes_an_expiry(stage: Stage, client: Clie
         ]
 
     assert ends == [
-        ENDS_AS.get(each.type, f"{each.type}: unexpected {each!r}") for each in BOOKING_REJECTIONS
+        ENDS_AS.get(rejection.type, f"{rejection.type}: unexpected {rejection!r}")
+        for rejection in BOOKING_REJECTIONS
     ]
 
 
 async def _end(client: Client, booking_id: BookingId) -> str:
-    """How the process ended; of a failed one, why."""
     try:
         return (await booking_handle(client, booking_id).result()).status
     except WorkflowFailureError as failure:

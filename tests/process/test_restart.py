@@ -36,7 +36,6 @@ async def book(stage: Stage, client: Client) -> PlaceAnswer:
 
 @pytest.fixture
 async def forgetful(client: Client, temporal: TemporalServer) -> Client:
-    """A client of a Temporal that knows of nothing."""
     return await Client.connect(
         temporal.address,
         namespace=await fresh_namespace(temporal),
@@ -59,7 +58,7 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
 ) -> None:
     decision = await book(stage, client)
     await stage.parts.reservations.add_concert(concert(CONCERT, DEARER, 2 * HOLD))
-    ended = [await stage.events(each) for each in ENDED]
+    ended = [await stage.events(booking) for booking in ENDED]
     queue = stage.settings.task_queue
     process = OrchestratedBookingProcess(forgetful, queue, patience=PATIENCE)
 
@@ -69,8 +68,8 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
 
         assert await process.place(place(CONFIRMED, "1-1")) == decision
         assert (await process.place(place(PLACED, "1-3"))).total == DEARER
-        assert [await has_process(forgetful, each) for each in ENDED] == [False] * len(ENDED)
-        assert [await stage.events(each) for each in ENDED] == ended
+        assert [await has_process(forgetful, booking) for booking in ENDED] == [False] * len(ENDED)
+        assert [await stage.events(booking) for booking in ENDED] == ended
         assert await stage.parts.verification.verify_business() == ()
 
         await clock.advance(HOLD)
@@ -86,8 +85,6 @@ async def test_every_open_booking_gets_its_process_back_and_is_what_it_was(
 async def test_a_second_restart_finds_the_first_processes(running: Stage, client: Client) -> None:
     await running.process.place(place(CONFIRMED, "1-1"))
     first = await booking_handle(client, CONFIRMED).describe()
-
     for placed in await unended_bookings(running.parts.verification, running.parts.bookings):
         await start_booking(client, running.settings.task_queue, placed)
-
     assert (await booking_handle(client, CONFIRMED).describe()).run_id == first.run_id

@@ -25,8 +25,6 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 class Counter:
-    """How often its worker asked for a reservation."""
-
     asked = 0
 
     async def before(self, step: Step, _: BookingId) -> None:
@@ -66,25 +64,25 @@ def seats_named(denied: PlaceAnswer) -> set[Seat]:
     assert denied.reason is not None
     kind, _, seats = denied.reason.partition(": ")
     assert kind == "seats_unavailable"
-    return {Seat.parse(each) for each in seats.split(", ")}
+    return {Seat.parse(seat) for seat in seats.split(", ")}
 
 
 @pytest.mark.timeout(90)
 async def test_fault_10_two_workers_sell_each_seat_once(stage: Stage, client: Client) -> None:
     wanted = requests()
     async with another_worker(stage, client) as one, another_worker(stage, client) as other:
-        decisions = await asyncio.gather(*(stage.process.place(each) for each in wanted))
+        decisions = await asyncio.gather(*(stage.process.place(request) for request in wanted))
 
-    seats = {each.booking_id: set(each.seats) for each in wanted}
-    winners = {each.booking_id for each in decisions if each.status == "confirmed"}
+    seats = {request.booking_id: set(request.seats) for request in wanted}
+    winners = {decision.booking_id for decision in decisions if decision.status == "confirmed"}
     holders = {
-        each.seat: each.booking_id
-        for each in await stage.parts.reservations.seats(CONCERT)
-        if each.booking_id
+        seat.seat: seat.booking_id
+        for seat in await stage.parts.reservations.seats(CONCERT)
+        if seat.booking_id
     }
     assert holders == {seat: winner for winner in winners for seat in seats[winner]}
     assert sum(len(seats[winner]) for winner in winners) == len(holders) == SEATS
-    for denied in (each for each in decisions if each.booking_id not in winners):
+    for denied in (decision for decision in decisions if decision.booking_id not in winners):
         assert denied.status == "denied"
         assert seats_named(denied) <= seats[denied.booking_id] & holders.keys()
     assert await stage.parts.pool.fetchval(DEADLOCKS) == 0

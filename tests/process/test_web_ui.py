@@ -32,12 +32,10 @@ WRONG_INPUTS: tuple[tuple[list[object], str], ...] = (
     ([{"reason": "NUL \0 is kept by no database"}], "reason: String should match pattern"),
 )
 NO_INPUT: tuple[list[object], ...] = ([], [{}])
-NO_SETTLED: tuple[list[object], ...] = ([], ["p1"], [{"payment": "p1"}])
 TAKE_TIME = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED}
 
 
 async def metadata(process: WorkflowHandle[Any, Any]) -> WorkflowMetadata:
-    """What the Web UI asks the worker for."""
     answer = await process.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     assert isinstance(answer, WorkflowMetadata)
     return answer
@@ -85,7 +83,6 @@ async def test_a_booking_and_its_payment_name_each_other(running: Stage, client:
     await running.process.pay(payment("b1"))
     booking, money = booking_handle(client, B1), client.get_workflow_handle("payment-p1")
     await booking.result()
-
     assert await details(booking) == "Ended: **settled** by **payment-p1**"
     assert await details(money) == "Ended: **applied**"
     about_booking, about_money = await booking.describe(), await money.describe()
@@ -131,27 +128,24 @@ async def test_everything_that_takes_time_has_a_summary(running: Stage, client: 
 async def test_what_can_be_sent_says_what_it_is_for(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
     known = (await metadata(booking_handle(client, B1))).definition
-
-    assert [each.name for each in known.update_definitions if each.description] == [
+    assert [update.name for update in known.update_definitions if update.description] == [
         "cancel",
         "decision",
     ]
-    assert [each.name for each in known.signal_definitions if each.description] == ["settled"]
-    assert [each.name for each in known.query_definitions if each.description] == ["status"]
+    assert [signal.name for signal in known.signal_definitions if signal.description] == ["settled"]
+    assert [query.name for query in known.query_definitions if query.description] == ["status"]
 
 
 async def test_a_wrong_cancel_is_told_what_is_allowed(running: Stage, client: Client) -> None:
     await running.process.place(place("b1", "1-1"))
     process = booking_handle(client, B1)
     before = len((await process.fetch_history()).events)
-
     for args, wrong in WRONG_INPUTS:
         with pytest.raises(WorkflowUpdateFailedError) as failed:
             await process.execute_update("cancel", args=args)
         assert isinstance(failed.value.cause, ApplicationError)
         assert failed.value.cause.message.startswith(wrong), args
         assert 'Allowed: {"reason": "...", "cancelled_by"' in failed.value.cause.message
-
     with pytest.raises(WorkflowUpdateFailedError):
         await process.execute_update("cancel", args=[{"reason": "ill"}, "twice"])
     assert len((await process.fetch_history()).events) == before
@@ -170,7 +164,6 @@ async def test_a_decision_takes_no_input_and_minds_none(running: Stage, client: 
 
 async def test_a_summary_of_a_hundred_seats_fits(running: Stage, client: Client) -> None:
     assert (await running.process.place(place("b1", *ROW_3))).status == "rejected"
-
     about = await booking_handle(client, B1).describe()
     assert len(str(await about.static_summary())) == 200
 

@@ -229,7 +229,6 @@ async def confirmation_timed_out(stage: Stage, client: Client) -> None:
 
 
 async def ended(client: Client) -> None:
-    """Wait for the end of the booking's process."""
     await booking_handle(client, B1).result()
 
 

@@ -71,7 +71,7 @@ async def record(name: str, settings: Settings, temporal: TemporalServer) -> lis
         await PATHS[name](stage, client)
     shutil.rmtree(HISTORIES / name, ignore_errors=True)
     (HISTORIES / name).mkdir(parents=True)
-    return [each for each in PROCESSES if await write_history(client, each, HISTORIES / name)]
+    return [id for id in PROCESSES if await write_history(client, id, HISTORIES / name)]
 
 
 async def write_history(client: Client, process: str, directory: Path) -> bool:
@@ -83,7 +83,7 @@ async def write_history(client: Client, process: str, directory: Path) -> bool:
             raise
         return False
     events = scrubbed(history.to_json_dict()["events"])
-    lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in events)
+    lines = ",\n".join(json.dumps(event, separators=(",", ":")) for event in events)
     lines = PROCESS_AND_HOST.sub(IDENTITY, lines)
     (directory / f"{process}.json").write_text(f'{{"events":[\n{lines}\n]}}\n')
     return True
@@ -92,8 +92,8 @@ async def write_history(client: Client, process: str, directory: Path) -> bool:
 def scrubbed(value: Any) -> Any:
     """Without what says where it was recorded."""
     if isinstance(value, dict):
-        return {key: scrubbed(each) for key, each in value.items() if key not in LEFT_OUT}
-    return [scrubbed(each) for each in value] if isinstance(value, list) else value
+        return {key: scrubbed(part) for key, part in value.items() if key not in LEFT_OUT}
+    return [scrubbed(part) for part in value] if isinstance(value, list) else value
 
 
 async def fresh_database(server: Postgres, name: str) -> str:

@@ -28,7 +28,6 @@ def histories(files: Iterable[Path]) -> list[WorkflowHistory]:
 
 async def test_every_recorded_process_goes_on_as_it_did() -> None:
     today = replayer(workflow_runner())
-
     for file, history in zip(FILES, histories(FILES), strict=True):
         result = await today.replay_workflow(history, raise_on_replay_failure=False)
         assert result.replay_failure is None, file
@@ -52,6 +51,5 @@ async def test_a_process_that_releases_no_seats_is_refused(monkeypatch: pytest.M
 
     monkeypatch.setattr(BookingWorkflow, "_release", forget)
     (history,) = histories([HISTORIES / "cancelled_while_waiting" / "booking-b1.json"])
-
     with pytest.raises(workflow.NondeterminismError):
         await replayer(UnsandboxedWorkflowRunner()).replay_workflow(history)

@@ -2,17 +2,8 @@
 
 from typing import Any
 
+from temporalio import worker
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import (
-    Interceptor,
-    Replayer,
-    StartActivityInput,
-    StartLocalActivityInput,
-    UnsandboxedWorkflowRunner,
-    WorkflowInboundInterceptor,
-    WorkflowInterceptorClassInput,
-    WorkflowOutboundInterceptor,
-)
 
 from activities.bookings import BookingActivities
 from activities.notifications import NotificationActivities
@@ -25,7 +16,7 @@ from tests.replay.test_replay import FILES, histories
 
 ACTIVITIES = {
     name
-    for each in (
+    for group in (
         BookingActivities,
         NotificationActivities,
         PaymentActivities,
@@ -33,44 +24,43 @@ ACTIVITIES = {
         ReservationActivities,
         TermsActivities,
     )
-    for name in vars(each)
+    for name in vars(group)
     if not name.startswith("_")
 }
 
 summaries: dict[str, set[str | None]] = {}  # by activity
 
 
-class Watching(WorkflowOutboundInterceptor):
-    def start_activity(self, input: StartActivityInput) -> Any:
+class Watching(worker.WorkflowOutboundInterceptor):
+    def start_activity(self, input: worker.StartActivityInput) -> Any:
         summaries.setdefault(input.activity, set()).add(input.summary)
         return super().start_activity(input)
 
-    def start_local_activity(self, input: StartLocalActivityInput) -> Any:
+    def start_local_activity(self, input: worker.StartLocalActivityInput) -> Any:
         summaries.setdefault(input.activity, set()).add(input.summary)
         return super().start_local_activity(input)
 
 
-class Watched(WorkflowInboundInterceptor):
-    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+class Watched(worker.WorkflowInboundInterceptor):
+    def init(self, outbound: worker.WorkflowOutboundInterceptor) -> None:
         super().init(Watching(outbound))
 
 
-class Watch(Interceptor):
+class Watch(worker.Interceptor):
     def workflow_interceptor_class(
-        self, input: WorkflowInterceptorClassInput
-    ) -> type[WorkflowInboundInterceptor]:
+        self, input: worker.WorkflowInterceptorClassInput
+    ) -> type[worker.WorkflowInboundInterceptor]:
         return Watched
 
 
 async def test_every_activity_of_every_path_has_a_summary() -> None:
-    replayer = Replayer(
+    replayer = worker.Replayer(
         workflows=WORKFLOWS,
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=worker.UnsandboxedWorkflowRunner(),
         data_converter=pydantic_data_converter,
         interceptors=[Watch()],
     )
     for history in histories(FILES):
         await replayer.replay_workflow(history)
-
     assert set(summaries) == ACTIVITIES
-    assert [name for name, each in summaries.items() if not all(each)] == []
+    assert [name for name, given in summaries.items() if not all(given)] == []

@@ -22,7 +22,7 @@ from tests.support.clock import Clock
 from tests.support.gates import Gate, with_before
 from tests.support.provider import Provider
 from tests.support.stage import PATIENCE, Stage, mailing_office
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, insist
 from ticketing.ids import BookingId
 from ticketing.money import Money
 from ticketing.payment_provider.api import ProviderPayment
@@ -52,7 +52,6 @@ class Twin(Stage):
     _pass: Passing
 
     async def pass_time(self, by: timedelta) -> None:
-        """For the database, then for the processes that run."""
         await self.clock.advance(by)
         await self._pass(by)
 
@@ -60,20 +59,14 @@ class Twin(Stage):
         self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
     ) -> ProviderPayment:
         """The client pays at the provider; nobody told us yet. An unknown outcome: ask again."""
-        while True:
-            try:
-                captured = await self.parts.provider.capture(
-                    capture_request(booking_id, payment_id, amount)
-                )
-            except TransientError:
-                continue
-            assert isinstance(captured, ProviderPayment)
-            return captured
+        request = capture_request(booking_id, payment_id, amount)
+        captured = await insist(lambda: self.parts.provider.capture(request), TransientError)
+        assert isinstance(captured, ProviderPayment)
+        return captured
 
     async def pay(
         self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
     ) -> PaymentOutcome:
-        """The client pays, and we are told at once."""
         captured = await self.capture(booking_id, payment_id, amount)
         return await self.process.pay(captured.received())
 
@@ -144,21 +137,18 @@ async def _orchestrated(
         nonlocal passed
         passed += by
         async with asyncio.TaskGroup() as group:
-            async for each in client.list_workflows():
-                handle = client.get_workflow_handle(each.id)
+            async for process in client.list_workflows():
+                handle = client.get_workflow_handle(process.id)
                 if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
-                    skip = passed - ahead.get(each.id, timedelta())
-                    ahead[each.id] = passed
+                    skip = passed - ahead.get(process.id, timedelta())
+                    ahead[process.id] = passed
                     group.create_task(skipper.fast_forward(handle, skip))
 
     async with worker(client, settings, parts), asyncio.TaskGroup() as group:
-        running = [group.create_task(each.run()) for each in members(settings, parts, client)]
-        yield (
-            OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE),
-            passing,
-        )
-        for each in running:
-            each.cancel()
+        running = [group.create_task(member.run()) for member in members(settings, parts, client)]
+        yield (OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE), passing)
+        for task in running:
+            task.cancel()
 
 
 @asynccontextmanager
@@ -169,8 +159,8 @@ async def _choreographed(
         """Nothing to do: the sweeps ask the database's clock."""
 
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(each.run()) for each in members(settings, parts, None)]
+        running = [group.create_task(member.run()) for member in members(settings, parts, None)]
         running.append(group.create_task(run_sweeps(sweeps(settings, parts), SWEEP_EVERY)))
         yield booking_process(settings, parts, None), passing
-        for each in running:
-            each.cancel()
+        for task in running:
+            task.cancel()

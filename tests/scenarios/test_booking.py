@@ -28,7 +28,6 @@ CLIENTS, HOT_SEATS = 60, 10
 
 async def test_a_placed_booking_is_confirmed_with_its_price_and_deadline(twin: Twin) -> None:
     decision = await twin.process.place(place("b1", "1-1"))
-
     assert (decision.status, decision.total) == ("confirmed", PRICE)
     assert decision.expires_at is not None
     assert await twin.events("b1") == ["BookingPlaced", "BookingConfirmed"]
@@ -38,9 +37,7 @@ async def test_a_placed_booking_is_confirmed_with_its_price_and_deadline(twin: T
 
 async def test_a_booking_of_a_taken_seat_is_denied(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1", "1-2"))
-
     decision = await twin.process.place(place("b2", "1-2", "1-3"))
-
     assert (decision.status, decision.reason) == ("denied", "seats_unavailable: 1-2")
     assert await twin.held("b2") == 0
     assert (await twin.until_told("denied", "b2")).reason == decision.reason
@@ -50,17 +47,14 @@ async def test_a_booking_of_a_taken_seat_is_denied(twin: Twin) -> None:
 async def test_h29_what_is_not_for_sale_is_denied(twin: Twin) -> None:
     seat = await twin.process.place(place("b1", "1-1", "99-1"))
     concert = await twin.process.place(place("b2", "1-1", concert=ConcertId("nowhere")))
-
     assert (seat.status, seat.reason) == ("denied", "unknown_seats: 99-1")
     assert (concert.status, concert.reason) == ("denied", "unknown_concert")
 
 
 async def test_a_request_that_breaks_a_limit_may_be_corrected(twin: Twin) -> None:
     eleven = [f"1-{number}" for number in range(1, 11)] + ["2-1"]
-
     too_many = await twin.process.place(place("b1", *eleven))
     twice = await twin.process.place(place("b1", "1-1", "1-1"))
-
     assert too_many.rejection == TooManySeats(limit=10)
     assert twice.rejection == DuplicateSeats(seats=(Seat(row=1, number=1),))
     assert (await twin.process.place(place("b1", "1-1"))).status == "confirmed"
@@ -68,22 +62,19 @@ async def test_a_request_that_breaks_a_limit_may_be_corrected(twin: Twin) -> Non
 
 async def test_fault_9_the_same_request_again_gets_the_same_answer(twin: Twin) -> None:
     first = await twin.process.place(place("b1", "1-1"))
-
     assert await twin.process.place(place("b1", "1-1")) == first
     assert await twin.events("b1") == ["BookingPlaced", "BookingConfirmed"]
 
 
 async def test_fault_9_the_same_id_with_other_seats_is_rejected(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
-
     assert (await twin.process.place(place("b1", "1-2"))).rejection == BookingAlreadyExists()
     assert await twin.held("b1") == 1
 
 
 async def test_h35_equal_requests_at_once_make_one_booking(twin: Twin) -> None:
     decisions = await asyncio.gather(*(twin.process.place(place("b1", "1-1")) for _ in range(5)))
-
-    assert {each.status for each in decisions} == {"confirmed"}
+    assert {decision.status for decision in decisions} == {"confirmed"}
     assert {*decisions} == {decisions[0]}
     assert await twin.events("b1") == ["BookingPlaced", "BookingConfirmed"]
 
@@ -92,14 +83,12 @@ async def test_h36_different_requests_at_once_under_one_id_make_one_booking(twin
     decisions = await asyncio.gather(
         twin.process.place(place("b1", "1-1")), twin.process.place(place("b1", "1-2"))
     )
-
-    assert sorted(each.status for each in decisions) == ["confirmed", "rejected"]
+    assert sorted(decision.status for decision in decisions) == ["confirmed", "rejected"]
     assert await twin.held("b1") == 1
 
 
 async def test_a_booking_that_is_only_in_the_log_is_confirmed(twin: Twin) -> None:
     await twin.parts.bookings.execute(place("b1", "1-1"), command_id=uuid4(), metadata={})
-
     await twin.until_booking("b1", "confirmed", holding=1)
     assert (await twin.process.place(place("b1", "1-1"))).status == "confirmed"
     assert await twin.events("b1") == ["BookingPlaced", "BookingConfirmed"]
@@ -109,15 +98,13 @@ async def test_fault_1_a_reservation_made_before_a_crash_is_the_bookings_own(twi
     request = place("b1", "1-1")
     made = await twin.parts.reservations.reserve(request.booking_id, 1, CONCERT, request.seats)
     assert isinstance(made, Reserved)
-
     decision = await twin.process.place(request)
-
     assert (decision.status, decision.expires_at) == ("confirmed", made.expires_at)
 
 
 async def test_fault_7_bookings_whose_placing_commits_late_are_confirmed(twin: Twin) -> None:
     """What happens to a feed that skips one: tests/integration/eventstore/test_gaps.py."""
-    first, second = (each.removeprefix("booking-") for each in streams_in(Slice(3), 2))
+    first, second = (stream.removeprefix("booking-") for stream in streams_in(Slice(3), 2))
     async with asyncio.TaskGroup() as group, twin.parts.checkpoints.transaction() as tx:
         late = CommandHandler(
             PostgresEventStore(tx),
@@ -139,9 +126,7 @@ async def test_fault_7_bookings_whose_placing_commits_late_are_confirmed(twin: T
 async def test_fault_8_a_slow_reservation_holds_up_no_other_booking(twin: Twin) -> None:
     placing = asyncio.create_task(twin.process.place(place(SLOW, "1-1")))
     await twin.gate.reached.wait()
-
     assert (await twin.process.place(place("quick", "1-2"))).status == "confirmed"
-
     twin.gate.opened.set()
     assert (await placing).status == "confirmed"
 
@@ -151,9 +136,7 @@ async def test_h33_without_an_answer_in_time_a_booking_is_denied(twin: Twin) -> 
     decision = await twin.process.place(place(SLOW, "1-1"))
     assert (decision.status, decision.reason) == ("denied", "reservation_timed_out")
     await twin.until_told("denied", SLOW)
-
     twin.gate.opened.set()  # the answer comes after all
-
     assert (await twin.process.place(place("b1", "1-1"))).status == "confirmed"
     assert await twin.held(SLOW) == 0
     assert await twin.all_quiet() == ()
@@ -162,10 +145,8 @@ async def test_h33_without_an_answer_in_time_a_booking_is_denied(twin: Twin) -> 
 async def test_fault_3_h39_a_cancel_during_the_reservation_leaks_no_seat(twin: Twin) -> None:
     placing = asyncio.create_task(twin.process.place(place(SLOW, "1-1")))
     await twin.gate.reached.wait()
-
     assert (await twin.process.cancel(SLOW, "changed my mind")).status == "cancelled"
     twin.gate.opened.set()
-
     assert (await placing).status == "cancelled"
     await twin.until_told("cancelled", SLOW)
     assert await twin.all_quiet() == ()
@@ -180,9 +161,7 @@ async def test_h15_a_payment_that_overtakes_the_decision_waits(twin: Twin, *, ta
     await twin.gate.reached.wait()
     paying = asyncio.create_task(twin.pay(SLOW))
     await twin.until_payment("p1", "received")
-
     twin.gate.opened.set()
-
     assert (await placing).status == ("denied" if taken else "confirmed")
     await twin.pass_time(timedelta(seconds=5))
     assert (await paying).refund_reason == ("booking_denied" if taken else None)
@@ -191,9 +170,7 @@ async def test_h15_a_payment_that_overtakes_the_decision_waits(twin: Twin, *, ta
 
 async def test_fault_2_a_cancelled_booking_gives_its_seats_back(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
-
     answer = await twin.process.cancel(B1, "ill")
-
     assert answer == CancelAnswer(status="cancelled", reason="ill")
     await twin.until_booking("b1", "cancelled", holding=0)
     await twin.until_told("cancelled", "b1")
@@ -205,12 +182,10 @@ async def test_a_cancel_says_how_the_booking_ended_if_it_has(twin: Twin) -> None
     await twin.process.place(place("b1", "1-1"))
     await twin.process.place(place("b2", "1-1"))
     await twin.process.place(place("b3", "1-2", concert=FREE))
-
     first = await twin.process.cancel(B1, "ill")
     again = await twin.process.cancel(B1, "still ill")
     denied = await twin.process.cancel(BookingId("b2"), "ill")
     settled = await twin.process.cancel(BookingId("b3"), "ill")
-
     assert again == first
     assert (denied.status, settled.status) == ("denied", "settled")
     assert (await twin.process.cancel(BookingId("nobody"), "ill")).status == "not_found"
@@ -218,9 +193,7 @@ async def test_a_cancel_says_how_the_booking_ended_if_it_has(twin: Twin) -> None
 
 async def test_fault_2_an_unpaid_booking_expires_and_its_seats_come_free(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
-
     await twin.pass_time(HOLD + MINUTE)
-
     await twin.until_booking("b1", "expired", holding=0)
     await twin.until_told("expired", "b1")
     assert (await twin.process.place(place("b2", "1-1"))).status == "confirmed"
@@ -231,21 +204,17 @@ async def test_only_an_unpaid_booking_is_reminded_and_only_once(twin: Twin) -> N
     await twin.process.place(place("b1", "1-1"))
     await twin.process.place(place("paid", "1-2"))
     await twin.pay("paid")
-
     await twin.pass_time(HOLD - HOUR / 2)
     await twin.until_told("payment_reminder", "b1")
     await twin.pass_time(HOUR)
     await twin.until_told("expired", "b1")
-
     assert twin.told("b1") == ["confirmed", "payment_reminder", "expired"]
     assert twin.told("paid") == ["confirmed", "settled"]
 
 
 async def test_a_booking_can_be_paid_until_its_deadline(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
-
     await twin.pass_time(HOLD - MINUTE)
-
     assert (await twin.pay("b1")).status == "applied"
     assert await twin.events("b1") == [
         "BookingPlaced",
@@ -257,9 +226,7 @@ async def test_a_booking_can_be_paid_until_its_deadline(twin: Twin) -> None:
 
 async def test_a_free_booking_keeps_its_seats_and_its_client_hears_of_it_once(twin: Twin) -> None:
     assert (await twin.process.place(place("b1", "1-1", concert=FREE))).status == "settled"
-
     await twin.pass_time(2 * HOLD)
-
     await twin.until_told("settled", "b1")
     assert twin.told("b1") == ["settled"]
     assert await twin.held("b1", FREE) == 1
@@ -268,9 +235,7 @@ async def test_a_free_booking_keeps_its_seats_and_its_client_hears_of_it_once(tw
 async def test_a_booking_without_a_deadline_waits_until_it_is_paid(twin: Twin) -> None:
     decision = await twin.process.place(place("b1", "1-1", concert=OPEN_END))
     assert (decision.status, decision.expires_at) == ("confirmed", None)
-
     await twin.pass_time(timedelta(days=400))
-
     assert (await twin.pay("b1")).status == "applied"
     assert await twin.held("b1", OPEN_END) == 1
 
@@ -278,11 +243,9 @@ async def test_a_booking_without_a_deadline_waits_until_it_is_paid(twin: Twin) -
 async def test_fault_5_the_view_says_denied_as_the_entity_does(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
     await twin.process.place(place("b2", "1-1"))
-
     *_, denied = await twin.parts.store.read_stream(StreamId("booking-b2"))
     await caught_up(twin.parts.checkpoints, BOOKING_PROJECTION, slice=denied.slice)
     assert await twin.all_quiet() == ()  # it compares every view with its entity
-
     view = await twin.parts.views.booking(BookingId("b2"))
     assert view is not None
     assert view.status == (await twin.booking("b2")).status == "denied"
@@ -300,11 +263,11 @@ async def test_fault_10_many_clients_at_once_get_each_seat_once(twin: Twin) -> N
     )
 
     seats = await twin.parts.reservations.seats(CONCERT)
-    holders = [each.booking_id for each in seats if each.booking_id]
-    winners = [each.booking_id for each in decisions if each.status == "confirmed"]
-    losers = [each for each in decisions if each.status == "denied"]
+    holders = [seat.booking_id for seat in seats if seat.booking_id]
+    winners = [decision.booking_id for decision in decisions if decision.status == "confirmed"]
+    losers = [decision for decision in decisions if decision.status == "denied"]
     assert sorted(holders) == sorted([*winners, *winners])
     assert 1 <= len(winners) <= HOT_SEATS // 2
     assert len(winners) + len(losers) == CLIENTS
-    assert all((each.reason or "").startswith("seats_unavailable: 1-") for each in losers)
+    assert all((decision.reason or "").startswith("seats_unavailable: 1-") for decision in losers)
     assert await twin.all_quiet() == ()

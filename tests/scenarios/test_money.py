@@ -31,9 +31,7 @@ async def refunded_once(twin: Twin, payment_id: str, reason: str) -> None:
 
 async def test_a_paid_booking_is_settled_and_its_payment_applied(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1", "1-2"))
-
     outcome = await twin.pay("b1", amount=Money(amount_minor=1000, currency="EUR"))
-
     assert (outcome.status, outcome.reinstated) == ("applied", False)
     assert (await twin.booking("b1")).status == "settled"
     assert await twin.held("b1") == 2
@@ -47,9 +45,7 @@ async def test_h2_money_delivered_late_settles_within_the_grace(twin: Twin) -> N
     await twin.process.place(place("b2", "1-2"))
     captured = await twin.capture("b1")
     await twin.pass_time(HOLD + MINUTE)
-
     outcome = await twin.process.pay(captured.received())
-
     assert (outcome.status, outcome.reinstated) == ("applied", False)
     assert "BookingExpired" not in await twin.events("b1")
     assert await twin.held("b1") == 1
@@ -62,21 +58,17 @@ async def test_h2_money_delivered_after_the_expiry_is_late_money(twin: Twin) -> 
     captured = await twin.capture("b1")
     await twin.pass_time(HOLD + MINUTE)
     await twin.until_booking("b1", "expired", holding=0)
-
     outcome = await twin.process.pay(captured.received())
-
     assert (outcome.status, outcome.reinstated) == ("applied", True)
 
 
 async def test_h3_late_money_gets_free_seats_back(twin: Twin) -> None:
     await expired(twin, "b1", "1-1", "1-2")
     await twin.parts.reservations.add_concert(concert(CONCERT, DEARER, HOLD, rows=30))
-
     outcome = await twin.pay("b1", amount=Money(amount_minor=1000, currency="EUR"))
-
     assert (outcome.status, outcome.reinstated) == ("applied", True)
     booking = await twin.booking("b1")
-    assert (booking.status, {each.price for each in booking.tickets}) == ("settled", {PRICE})
+    assert (booking.status, {ticket.price for ticket in booking.tickets}) == ("settled", {PRICE})
     assert await twin.held("b1") == 2
     assert await twin.verify() == ()
 
@@ -84,9 +76,7 @@ async def test_h3_late_money_gets_free_seats_back(twin: Twin) -> None:
 async def test_h4_late_money_whose_seat_is_sold_goes_back(twin: Twin) -> None:
     await expired(twin, "b1", "1-1", "1-2")
     await twin.process.place(place("b2", "1-2"))
-
     outcome = await twin.pay("b1", amount=Money(amount_minor=1000, currency="EUR"))
-
     assert (outcome.status, outcome.refund_reason) == ("refunded", "booking_expired")
     assert await twin.held("b1") == 0
     assert await twin.held("b2") == 1
@@ -99,26 +89,21 @@ async def test_h4_late_money_whose_seat_is_sold_goes_back(twin: Twin) -> None:
 @pytest.mark.settings(late_payment="refund")
 async def test_late_money_goes_back_if_that_is_the_policy(twin: Twin) -> None:
     await expired(twin, "b1", "1-1")
-
     assert (await twin.pay("b1")).refund_reason == "booking_expired"
     await refunded_once(twin, "p1", "booking_expired")
 
 
 async def test_h5_of_two_late_payments_for_one_booking_one_settles(twin: Twin) -> None:
     await expired(twin, "b1", "1-1")
-
     outcomes = await asyncio.gather(twin.pay("b1", "p1"), twin.pay("b1", "p2"))
-
-    assert sorted(each.status for each in outcomes) == ["applied", "refunded"]
+    assert sorted(outcome.status for outcome in outcomes) == ["applied", "refunded"]
     assert await twin.held("b1") == 1
     assert await twin.verify() == ()
 
 
 async def test_late_money_of_the_wrong_amount_takes_no_seat(twin: Twin) -> None:
     await expired(twin, "b1", "1-1")
-
     assert (await twin.pay("b1", amount=LESS)).refund_reason == "amount_mismatch"
-
     assert await twin.held("b1") == 0
     assert (await twin.pay("b1", "p2")).reinstated
     assert await twin.verify() == ()
@@ -127,9 +112,7 @@ async def test_late_money_of_the_wrong_amount_takes_no_seat(twin: Twin) -> None:
 async def test_h12_a_second_payment_goes_back(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
     await twin.pay("b1", "p1")
-
     assert (await twin.pay("b1", "p2")).refund_reason == "already_settled"
-
     assert (await twin.booking("b1")).payment_id == "p1"
     await refunded_once(twin, "p2", "already_settled")
     assert await twin.verify() == ()
@@ -138,11 +121,9 @@ async def test_h12_a_second_payment_goes_back(twin: Twin) -> None:
 async def test_h13_the_same_payment_twice_is_one_payment(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
     captured = await twin.capture("b1")
-
     first, second = await asyncio.gather(
         twin.process.pay(captured.received()), twin.process.pay(captured.received())
     )
-
     assert first == second
     assert await twin.provider.effects("capture", "p1") == 1
     assert await twin.verify() == ()
@@ -152,11 +133,8 @@ async def test_h13_the_same_payment_id_with_other_content_is_rejected(twin: Twin
     await twin.process.place(place("b1", "1-1"))
     captured = await twin.capture("b1")
     await twin.process.pay(captured.received())
-
     other = captured.received().model_copy(update={"payer": "bob"})
-
     outcome = await twin.process.pay(other)
-
     assert (outcome.status, outcome.reason) == ("rejected", "PaymentAlreadyReceived")
     payment = await twin.payment("p1")
     assert payment is not None
@@ -166,20 +144,16 @@ async def test_h13_the_same_payment_id_with_other_content_is_rejected(twin: Twin
 async def test_h13_two_payments_at_once_under_one_id_are_one_payment(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
     captured = (await twin.capture("b1")).received()
-
     outcomes = await asyncio.gather(
-        twin.process.pay(captured),
-        twin.process.pay(captured.model_copy(update={"payer": "bob"})),
+        twin.process.pay(captured), twin.process.pay(captured.model_copy(update={"payer": "bob"}))
     )
-
-    assert sorted(each.status for each in outcomes) == ["applied", "rejected"]
+    assert sorted(outcome.status for outcome in outcomes) == ["applied", "rejected"]
 
 
 async def test_h14_money_for_an_unknown_booking_waits_and_goes_back(twin: Twin) -> None:
     paying = asyncio.create_task(twin.pay("nobody"))
     await twin.until_payment("p1", "received")
     await twin.pass_time(MINUTE)
-
     assert (await paying).refund_reason == "unknown_booking"
     await refunded_once(twin, "p1", "unknown_booking")
 
@@ -187,10 +161,8 @@ async def test_h14_money_for_an_unknown_booking_waits_and_goes_back(twin: Twin) 
 async def test_h14_money_that_is_earlier_than_its_booking_pays_for_it(twin: Twin) -> None:
     paying = asyncio.create_task(twin.pay("b1"))
     await twin.until_payment("p1", "received")
-
     await twin.process.place(place("b1", "1-1"))
     await twin.pass_time(timedelta(seconds=5))
-
     assert (await paying).status == "applied"
     assert (await twin.booking("b1")).status == "settled"
 
@@ -203,7 +175,6 @@ async def test_h16_money_for_a_booking_that_ended_goes_back(twin: Twin, end: str
     else:
         await twin.process.place(place("b2", "1-1"))
     booking_id, reason = ("b1" if end == "cancelled" else "b2"), f"booking_{end}"
-
     assert (await twin.pay(booking_id)).refund_reason == reason
     await refunded_once(twin, "p1", reason)
     assert await twin.verify() == ()
@@ -212,9 +183,7 @@ async def test_h16_money_for_a_booking_that_ended_goes_back(twin: Twin, end: str
 @pytest.mark.parametrize("amount", [LESS, DOLLARS], ids=["amount", "currency"])
 async def test_h17_money_of_the_wrong_amount_goes_back(twin: Twin, amount: Money) -> None:
     await twin.process.place(place("b1", "1-1"))
-
     assert (await twin.pay("b1", "p1", amount)).refund_reason == "amount_mismatch"
-
     await refunded_once(twin, "p1", "amount_mismatch")
     assert (await twin.booking("b1")).status == "confirmed"
     assert (await twin.pay("b1", "p2", PRICE)).status == "applied"
@@ -223,7 +192,6 @@ async def test_h17_money_of_the_wrong_amount_goes_back(twin: Twin, amount: Money
 
 async def test_h18_a_free_booking_is_settled_at_once_and_needs_no_money(twin: Twin) -> None:
     decision = await twin.process.place(place("b1", "1-1", concert=FREE))
-
     assert decision.status == "settled"
     assert (await twin.pay("b1")).refund_reason == "already_settled"
     assert await twin.verify() == ()
@@ -231,10 +199,7 @@ async def test_h18_a_free_booking_is_settled_at_once_and_needs_no_money(twin: Tw
 
 async def test_h19_a_capture_with_unknown_outcome_is_made_once(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
-    await twin.provider.plan(
-        {"operation": "capture", "fault": "timeout_after_effect", "times": 2},
-    )
-
+    await twin.provider.plan({"operation": "capture", "fault": "timeout_after_effect", "times": 2})
     assert (await twin.pay("b1")).status == "applied"
     assert await twin.provider.effects("capture", "p1") == 1
 
@@ -243,7 +208,6 @@ async def test_h20_a_refund_with_unknown_outcome_is_made_once(twin: Twin) -> Non
     await twin.process.place(place("b1", "1-1"))
     await twin.process.cancel(BookingId("b1"), "ill")
     await twin.provider.plan({"operation": "refund", "fault": "timeout_after_effect", "times": 2})
-
     assert (await twin.pay("b1")).status == "refunded"
     await refunded_once(twin, "p1", "booking_cancelled")
 
@@ -252,13 +216,11 @@ async def test_h20_a_refund_that_fails_is_made_when_it_can(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
     await twin.process.cancel(BookingId("b1"), "ill")
     await twin.provider.plan({"operation": "refund", "fault": "refuse", "times": 3})
-
     paying = asyncio.create_task(twin.pay("b1"))
     await twin.until_payment("p1", "refund_requested")
-    assert [(each.check, each.payment_ids) for each in await twin.verify()] == [
+    assert [(finding.check, finding.payment_ids) for finding in await twin.verify()] == [
         ("payment_open", ("p1",))
     ]
-
     assert (await paying).status == "refunded"
     assert await twin.verify() == ()
 
@@ -266,9 +228,7 @@ async def test_h20_a_refund_that_fails_is_made_when_it_can(twin: Twin) -> None:
 async def test_h21_a_chargeback_is_found_and_frees_no_seat(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
     await twin.pay("b1")
-
     await twin.provider.charge_back("p1")
-
     (finding,) = await twin.verify()
     assert (finding.check, finding.payment_ids) == ("provider_differs", ("p1",))
     assert finding.events[-2:] == ("payment-p1 1 PaymentReceived", "payment-p1 2 PaymentApplied")
@@ -277,11 +237,9 @@ async def test_h21_a_chargeback_is_found_and_frees_no_seat(twin: Twin) -> None:
 
 async def test_h40_a_payment_and_a_cancel_at_once_have_one_winner(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
-
     paid, cancelled = await asyncio.gather(
         twin.pay("b1"), twin.process.cancel(BookingId("b1"), "ill")
     )
-
     settled = (await twin.booking("b1")).status == "settled"
     assert paid.status == ("applied" if settled else "refunded")
     assert cancelled.status == ("settled" if settled else "cancelled")

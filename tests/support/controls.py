@@ -2,38 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ticketing.booking.commands import (
-    CancelBooking,
-    ConfirmBooking,
-    DenyBooking,
-    ExpireBooking,
-    PayBooking,
-    PlaceBooking,
-    ReinstateBooking,
-)
-from ticketing.booking.events import (
-    BookingCancelled,
-    BookingConfirmed,
-    BookingDenied,
-    BookingEvent,
-    BookingExpired,
-    BookingPaid,
-    BookingPlaced,
-    BookingReinstated,
-    BookingSettled,
-    BookingStatus,
-)
+from ticketing.booking import commands, events
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
 from ticketing.payment import commands as payment_commands
+from ticketing.payment import events as payment_events
 from ticketing.payment.commands import ApplyPayment, RecordRefund, RequestRefund
-from ticketing.payment.events import (
-    PaymentApplied,
-    PaymentEvent,
-    PaymentReceived,
-    PaymentRefunded,
-    PaymentRefundRequested,
-)
 from ticketing.payment.state import PaymentStatus
 from ticketing.seats import Seat, Ticket
 
@@ -66,29 +40,31 @@ TOTAL = euros(30)
 TICKETS = tickets(PRICE, *SEATS)
 FREE_TICKETS = tickets(FREE, *SEATS)
 
-PLACE = PlaceBooking(booking_id=BOOKING_ID, client_id=ADA, concert_id=MOONLIGHT, seats=SEATS)
-CONFIRM = ConfirmBooking(booking_id=BOOKING_ID, tickets=TICKETS, expires_at=DEADLINE)
-DENY = DenyBooking(booking_id=BOOKING_ID, reason="the seats are taken")
-CANCEL = CancelBooking(booking_id=BOOKING_ID, reason="Ada is ill", cancelled_by="client")
-PAY = PayBooking(booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL)
-EXPIRE = ExpireBooking(booking_id=BOOKING_ID)
-REINSTATE = ReinstateBooking(
+PLACE = commands.PlaceBooking(
+    booking_id=BOOKING_ID, client_id=ADA, concert_id=MOONLIGHT, seats=SEATS
+)
+CONFIRM = commands.ConfirmBooking(booking_id=BOOKING_ID, tickets=TICKETS, expires_at=DEADLINE)
+DENY = commands.DenyBooking(booking_id=BOOKING_ID, reason="the seats are taken")
+CANCEL = commands.CancelBooking(booking_id=BOOKING_ID, reason="Ada is ill", cancelled_by="client")
+PAY = commands.PayBooking(booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL)
+EXPIRE = commands.ExpireBooking(booking_id=BOOKING_ID)
+REINSTATE = commands.ReinstateBooking(
     booking_id=BOOKING_ID, payment_id=PAYMENT_ID, amount=TOTAL, tickets=TICKETS
 )
 
-PLACED = BookingPlaced(client_id=ADA, concert_id=MOONLIGHT, seats=SEATS)
-CONFIRMED = BookingConfirmed(tickets=TICKETS, total=TOTAL, expires_at=DEADLINE)
-CONFIRMED_FREE = BookingConfirmed(tickets=FREE_TICKETS, total=FREE, expires_at=DEADLINE)
-CONFIRMED_FOR_EVER = BookingConfirmed(tickets=TICKETS, total=TOTAL, expires_at=None)
-DENIED = BookingDenied(reason=DENY.reason)
-CANCELLED = BookingCancelled(reason=CANCEL.reason, cancelled_by=CANCEL.cancelled_by)
-EXPIRED = BookingExpired()
-PAID = BookingPaid(payment_id=PAYMENT_ID, amount=TOTAL)
-SETTLED = BookingSettled()
-REINSTATED = BookingReinstated(tickets=TICKETS)
+PLACED = events.BookingPlaced(client_id=ADA, concert_id=MOONLIGHT, seats=SEATS)
+CONFIRMED = events.BookingConfirmed(tickets=TICKETS, total=TOTAL, expires_at=DEADLINE)
+CONFIRMED_FREE = events.BookingConfirmed(tickets=FREE_TICKETS, total=FREE, expires_at=DEADLINE)
+CONFIRMED_FOR_EVER = events.BookingConfirmed(tickets=TICKETS, total=TOTAL, expires_at=None)
+DENIED = events.BookingDenied(reason=DENY.reason)
+CANCELLED = events.BookingCancelled(reason=CANCEL.reason, cancelled_by=CANCEL.cancelled_by)
+EXPIRED = events.BookingExpired()
+PAID = events.BookingPaid(payment_id=PAYMENT_ID, amount=TOTAL)
+SETTLED = events.BookingSettled()
+REINSTATED = events.BookingReinstated(tickets=TICKETS)
 
 # The shortest history of a paid booking to each status.
-BOOKINGS: dict[BookingStatus, tuple[BookingEvent, ...]] = {
+BOOKINGS: dict[events.BookingStatus, tuple[events.BookingEvent, ...]] = {
     "awaiting_confirmation": (PLACED,),
     "confirmed": (PLACED, CONFIRMED),
     "denied": (PLACED, DENIED),
@@ -112,7 +88,7 @@ APPLY = ApplyPayment(payment_id=PAYMENT_ID, booking_id=BOOKING_ID)
 REQUEST_REFUND = RequestRefund(payment_id=PAYMENT_ID, reason="booking_expired")
 RECORD_REFUND = RecordRefund(payment_id=PAYMENT_ID, refund_ref="refund 7")
 
-RECEIVED = PaymentReceived(
+RECEIVED = payment_events.PaymentReceived(
     booking_id=BOOKING_ID,
     payer="Ada",
     amount=TOTAL,
@@ -120,11 +96,11 @@ RECEIVED = PaymentReceived(
     provider_ref="transfer 7",
     captured_at=NOW,
 )
-APPLIED = PaymentApplied(booking_id=BOOKING_ID)
-REFUND_REQUESTED = PaymentRefundRequested(reason="booking_expired")
-REFUNDED = PaymentRefunded(refund_ref="refund 7")
+APPLIED = payment_events.PaymentApplied(booking_id=BOOKING_ID)
+REFUND_REQUESTED = payment_events.PaymentRefundRequested(reason="booking_expired")
+REFUNDED = payment_events.PaymentRefunded(refund_ref="refund 7")
 
-PAYMENTS: dict[PaymentStatus, tuple[PaymentEvent, ...]] = {
+PAYMENTS: dict[PaymentStatus, tuple[payment_events.PaymentEvent, ...]] = {
     "received": (RECEIVED,),
     "applied": (RECEIVED, APPLIED),
     "refund_requested": (RECEIVED, REFUND_REQUESTED),

@@ -11,7 +11,6 @@ async def dump(database: str, *options: str) -> str:
 
 
 async def restore(database: str, sql: str) -> None:
-    """Runs a dump on an empty database."""
     quietly = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
     await _run("psql", *quietly, f"--dbname={database}", reads=sql)
 

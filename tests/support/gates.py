@@ -21,13 +21,7 @@ from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler
 from ticketing.ids import BookingId, ConcertId
-from ticketing.reservations.api import (
-    NothingToRelease,
-    Refusal,
-    Released,
-    ReservationService,
-    Reserved,
-)
+from ticketing.reservations import api
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
 
@@ -36,8 +30,6 @@ Step: TypeAlias = Literal["reserve", "release"] | type[BookingCommand]
 
 @dataclass
 class Gate:
-    """Holds up one step of one booking until it is opened."""
-
     before: Step
     booking_id: str
     reached: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,16 +47,18 @@ Before: TypeAlias = Callable[[Step, BookingId], Awaitable[BookingRejection | Non
 
 @dataclass
 class _Reservations:
-    service: ReservationService
+    service: api.ReservationService
     before: Before
 
     async def reserve(
         self, booking_id: BookingId, attempt: int, concert_id: ConcertId, seats: tuple[Seat, ...]
-    ) -> Reserved | Refusal:
+    ) -> api.Reserved | api.Refusal:
         await self.before("reserve", booking_id)
         return await self.service.reserve(booking_id, attempt, concert_id, seats)
 
-    async def release(self, booking_id: BookingId, attempt: int) -> Released | NothingToRelease:
+    async def release(
+        self, booking_id: BookingId, attempt: int
+    ) -> api.Released | api.NothingToRelease:
         await self.before("release", booking_id)
         return await self.service.release(booking_id, attempt)
 
@@ -87,7 +81,6 @@ class _Bookings:
 
 
 def with_before(parts: BoxOffice, before: Before) -> BoxOffice:
-    """The services, with something done before each step."""
     return replace(
         parts,
         bookings=cast(BookingHandler, _Bookings(parts.bookings, before)),
@@ -104,7 +97,6 @@ async def gated(
     booking_id: str = "b1",
     settings: Settings | None = None,
 ) -> AsyncIterator[Gate]:
-    """A worker that stops before one step of one booking."""
     gate = Gate(before, booking_id)
     async with worker(client, settings or stage.settings, with_before(stage.parts, gate.stop)):
         try:

@@ -4,7 +4,9 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
+
+import asyncpg
 
 from eventstore.api import (
     Appended,
@@ -16,6 +18,7 @@ from eventstore.api import (
     StoredEvent,
     VersionConflict,
 )
+from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import Category, Slice, StreamId, slice_of, slices_of
 from tests.support.waiting import eventually
 
@@ -29,13 +32,11 @@ def stream(number: int = 1) -> StreamId:
 
 
 def streams_in(slice: Slice, count: int) -> Sequence[StreamId]:
-    """So many streams of one slice."""
     numbers = (number for number in range(100_000) if slice_of(stream(number)) == slice)
     return [stream(next(numbers)) for _ in range(count)]
 
 
 def streams_apart(count: int) -> Sequence[StreamId]:
-    """So many streams, each in a slice of its own."""
     return [streams_in(Slice(slice), 1)[0] for slice in slices_of(BOOKING)[:count]]
 
 
@@ -44,12 +45,10 @@ def command(number: int = 1, *, content: int = 0) -> CommandRef:
 
 
 def noted(*numbers: int) -> Sequence[NewEvent]:
-    """An event for each number."""
     return [NewEvent("Noted", 1, json.dumps({"number": number})) for number in numbers]
 
 
 def numbers(events: Sequence[StoredEvent]) -> list[int]:
-    """What `noted` was given."""
     return [json.loads(event.data)["number"] for event in events]
 
 
@@ -80,6 +79,13 @@ async def record(
         result = await log.append(to, ref, events, expected=version, metadata=METADATA)
         if not isinstance(result, VersionConflict):
             return result
+
+
+async def record_past_rules(pool: asyncpg.Pool, to: str, *events: tuple[str, object]) -> None:
+    """Write events of any type with any data."""
+    ref = CommandRef(uuid5(UUID(int=0), f"{to} {events}"), UUID(int=0))
+    new = [NewEvent(type, 1, json.dumps(data)) for type, data in events]
+    await record(PostgresEventStore(pool), StreamId(to), ref, new)
 
 
 async def append(log: EventStore, to: StreamId, number: int, *, events: int = 1) -> Appended:

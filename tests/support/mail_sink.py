@@ -1,6 +1,5 @@
 """The sandbox's mail server as a process of its own."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,12 +12,10 @@ from pydantic import BaseModel, TypeAdapter
 from entrypoints.devstack.children import Child, child, claim, free_port
 from entrypoints.devstack.servers import until_ready
 from entrypoints.settings import LOOPBACK
-from tests.support.patience import SOON_SECONDS
+from tests.support.waiting import eventually
 
 
 class Message(BaseModel):
-    """What the server shows."""
-
     to: str
     subject: str
     date: str
@@ -50,14 +47,12 @@ class MailSink:
 
     async def until_silent(self) -> None:
         """Returns when the planned silences have begun: somebody waits for each."""
-        async with asyncio.timeout(SOON_SECONDS):
-            while (await self._planned())["silent"]:
-                pass
 
-    async def _planned(self) -> dict[str, int]:
-        async with self.http.get("/faults") as response:
-            planned: dict[str, int] = await response.json()
-            return planned
+        async def begun() -> bool:
+            async with self.http.get("/faults") as response:
+                return not (await response.json())["silent"]
+
+        await eventually(begun, "somebody waits")
 
 
 @asynccontextmanager

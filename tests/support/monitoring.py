@@ -44,7 +44,6 @@ class Selector:
 
 
 def selectors(expression: str) -> set[Selector]:
-    """What a query reads."""
     return {
         Selector(name, tuple(MATCHER.findall(matchers)))
         for name, matchers in SELECTOR.findall(expression)
@@ -52,7 +51,6 @@ def selectors(expression: str) -> set[Selector]:
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each query of the dashboard, with the title of its panel."""
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
             yield panel["title"], target["expr"]

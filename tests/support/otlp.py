@@ -32,22 +32,20 @@ class Collector:
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until(self, enough: Callable[[], bool]) -> None:
-        """Waits until what has come is enough."""
         async with asyncio.timeout(SOON_SECONDS), self._changed:
             await self._changed.wait_for(enough)
 
     def trace_of(self, name: str) -> list[Span]:
-        """The spans of the trace that has this one."""
-        traces = {each.trace for each in self.spans if each.name == name}
-        return [each for each in self.spans if each.trace in traces]
+        traces = {span.trace for span in self.spans if span.name == name}
+        return [span for span in self.spans if span.trace in traces]
 
     async def take(self, request: web.Request) -> web.Response:
         export = ExportTraceServiceRequest.FromString(await request.read())
         found = [
-            Span(_text(of.resource)["service.name"], each.trace_id, each.name, _text(each))
+            Span(_text(of.resource)["service.name"], span.trace_id, span.name, _text(span))
             for of in export.resource_spans
             for scope in of.scope_spans
-            for each in scope.spans
+            for span in scope.spans
         ]
         async with self._changed:
             self.spans += found

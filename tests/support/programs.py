@@ -33,7 +33,6 @@ class Running:
     health: int
 
     async def get(self, path: str, port: int | None = None) -> tuple[int, str]:
-        """The status and the body."""
         url = f"http://{LOOPBACK}:{port or self.health}{path}"
         async with ClientSession() as session, session.get(url) as answer:
             return answer.status, await answer.text()
@@ -46,15 +45,12 @@ class Running:
         return None if answer["ready"] else dict(answer["troubles"])
 
     async def until_ready(self) -> None:
-        """Asks until it is."""
-
         async def is_ready() -> bool:
             return await self.troubles() is None
 
         await eventually(is_ready, "it is ready")
 
     async def until_not_ready(self) -> dict[str, str]:
-        """Asks until it is not; why."""
         return await eventually(self.troubles, "it is not ready") or {}
 
     async def metrics(self, port: int | None = None) -> dict[str, dict[Labels, float]]:
@@ -73,8 +69,6 @@ class Running:
 
 
 async def until_told(file: Path, text: str, times: int = 1) -> None:
-    """Waits for what a program writes into a file."""
-
     async def is_told() -> bool:
         return _count(file, text) >= times
 
@@ -86,7 +80,6 @@ def _count(file: Path, text: str) -> int:
 
 
 def environment(database: str, client: Client, task_queue: str) -> dict[str, str]:
-    """What leads a program to a test's own servers."""
     return {
         "BOX_OFFICE_DATABASE_URL": database,
         "BOX_OFFICE_TASK_QUEUE": task_queue,
@@ -98,11 +91,7 @@ def environment(database: str, client: Client, task_queue: str) -> dict[str, str
 
 
 def worker_process(
-    home: Home,
-    stage: Stage,
-    client: Client,
-    command: Sequence[str | Path] = WORKER,
-    **more: str,
+    home: Home, stage: Stage, client: Client, command: Sequence[str | Path] = WORKER, **more: str
 ) -> AbstractAsyncContextManager[Child]:
     """The real worker, or another program, on the stage's servers; nobody waits for it."""
     finds = environment(str(stage.settings.database_url), client, stage.settings.task_queue)

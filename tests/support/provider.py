@@ -25,14 +25,12 @@ class Provider:
     url: str
 
     async def plan(self, *faults: Mapping[str, object]) -> None:
-        """Replaces the plan of what is to go wrong."""
         status, body = await self.ask("PUT", "/v1/faults", list(faults))
         assert status == 200, body
 
     async def effects(self, kind: str, payment_id: str) -> int:
-        """How often the ledger says that the money moved."""
         moved = await self.rows("effects")
-        return sum((each["kind"], each["payment_id"]) == (kind, payment_id) for each in moved)
+        return sum((effect["kind"], effect["payment_id"]) == (kind, payment_id) for effect in moved)
 
     async def charge_back(self, payment_id: str) -> str:
         """The payer's bank takes the money back; the reference."""
@@ -41,7 +39,6 @@ class Provider:
         return str(body["refund_ref"])
 
     async def rows(self, name: str) -> list[dict[str, Any]]:
-        """All effects, notices or faults."""
         status, body = await self.ask("GET", f"/v1/{name}")
         assert status == 200, body
         return list(body)

@@ -38,7 +38,6 @@ class Receiver:
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until(self, enough: Callable[[], bool]) -> None:
-        """Waits until what has come is enough."""
         async with asyncio.timeout(SOON_SECONDS), self._changed:
             await self._changed.wait_for(enough)
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
-from tests.support.patience import SOON_SECONDS
+from tests.support.patience import SOON
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-EXIT_SECONDS = SOON_SECONDS  # for the kernel, over the end of a killed process
 
 
 async def start(
@@ -28,11 +31,37 @@ async def start(
 async def box_office(
     *arguments: str, environment: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    """Runs `box-office` to its exit code and output."""
     process = await start(*arguments, environment=environment)
     output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()
+
+
+@asynccontextmanager
+async def staying(
+    *arguments: str, prints: str, within: timedelta, **environment: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[str]]]:
+    """`box-office` that stays up, from the line that holds this text on, and its lines so far."""
+    process = await start(*arguments, environment=environment)
+    assert process.stdout is not None
+    lines = [""]
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            while prints not in lines[-1]:
+                line = await process.stdout.readline()
+                assert line, "".join(lines)
+                lines.append(line.decode())
+        yield process, lines
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+def exports(lines: Sequence[str]) -> dict[str, str]:
+    """The variables by which other terminals find what was started."""
+    said = [shlex.split(line)[1] for line in lines if line.strip().startswith("export ")]
+    return dict(export.split("=", maxsplit=1) for export in said)
 
 
 async def family(pid: int) -> list[int]:
@@ -40,20 +69,18 @@ async def family(pid: int) -> list[int]:
     listed = await _output("ps", "-A", "-o", "pid=,ppid=")
     parents = {int(child): int(parent) for child, parent in map(str.split, listed.splitlines())}
     found = [pid]
-    for each in found:  # grows while we look
-        found.extend(child for child, parent in parents.items() if parent == each)
+    for process in found:  # grows while we look
+        found.extend(child for child, parent in parents.items() if parent == process)
     return found
 
 
-async def all_end(pids: Sequence[int]) -> None:
-    """Waits until none is more than an entry of the process table that nobody has read yet.
+async def all_end(pids: Sequence[int], within: timedelta = SOON) -> None:
+    """Wait until none is more than an entry of the process table that nobody has read yet."""
 
-    Raises:
-        AssertionError: some stay.
-    """
-    deadline = asyncio.get_running_loop().time() + EXIT_SECONDS
-    while left := await _alive(pids):
-        assert asyncio.get_running_loop().time() < deadline, left
+    async def none_is_left() -> bool:
+        return not await _alive(pids)
+
+    await eventually(none_is_left, f"{pids} end", within)
 
 
 async def _alive(pids: Sequence[int]) -> list[str]:

@@ -44,7 +44,6 @@ class Stage:
     notifications: list[Notification]
 
     async def held(self, booking_id: str, concert: ConcertId = CONCERT) -> int:
-        """How many seats the booking holds."""
         seats = await self.parts.reservations.seats(concert)
         return sum(seat.booking_id == booking_id for seat in seats)
 
@@ -61,11 +60,9 @@ class Stage:
         return answer.state.status
 
     def told(self, booking_id: str) -> list[NotificationKind]:
-        """What the client was told of the booking, in order."""
-        return [each.kind for each in self.notifications if each.booking_id == booking_id]
+        return [message.kind for message in self.notifications if message.booking_id == booking_id]
 
     def changed(self, **settings: object) -> Settings:
-        """The settings, some of them changed."""
         return self.settings.model_copy(update=settings)
 
     async def booking(self, booking_id: str) -> Booking:
@@ -77,8 +74,6 @@ class Stage:
         return await self.parts.payments.read(payment_stream(PaymentId(payment_id)))
 
     async def until_booking(self, booking_id: str, *statuses: str, holding: int) -> None:
-        """Wait until the booking is in one of the statuses and holds so many seats."""
-
         async def is_so() -> bool:
             status = (await self.booking(booking_id)).status
             return status in statuses and await self.held(booking_id) == holding
@@ -86,8 +81,6 @@ class Stage:
         await eventually(is_so, f"{booking_id} is {statuses} and holds {holding}", PATIENCE)
 
     async def until_payment(self, payment_id: str, *statuses: str) -> None:
-        """Wait until the payment is in one of the statuses."""
-
         async def is_so() -> bool:
             payment = await self.payment(payment_id)
             return payment is not None and payment.status in statuses
@@ -95,8 +88,6 @@ class Stage:
         await eventually(is_so, f"{payment_id} is {statuses}", PATIENCE)
 
     async def until_told(self, kind: str, about: str) -> Notification:
-        """Wait until the client was told."""
-
         async def messages() -> list[Notification]:
             return [one for one in self.notifications if (one.kind, one.about) == (kind, about)]
 
@@ -105,7 +96,6 @@ class Stage:
 
 @asynccontextmanager
 async def mailing_office(settings: Settings, rows: int) -> AsyncIterator[Mailing]:
-    """The services with concerts on sale, and all that clients are told."""
     told: list[Notification] = []
 
     async def send(notification: Notification) -> None:
@@ -130,7 +120,6 @@ async def opened_stage(settings: Settings, client: Client) -> AsyncIterator[Stag
 
 
 async def until_it_waits(process: WorkflowHandle[Any, Any]) -> None:
-    """Wait until the process has set a timer."""
     async for event in process.fetch_history_events(wait_new_event=True):
         if event.HasField("timer_started_event_attributes"):
             return

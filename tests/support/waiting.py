@@ -30,3 +30,21 @@ async def eventually(
             raise TimeoutError(f"not within {within}: {why}")
         await asyncio.sleep(every.total_seconds())
     return answer
+
+
+async def insist(
+    ask: Callable[[], Awaitable[T]],
+    *passing: type[Exception],
+    within: timedelta = SOON,
+    every: timedelta = LOOK_EVERY,
+) -> T:
+    """Return the first answer, however often one of these errors comes before it in that time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within.total_seconds()
+    while True:
+        try:
+            return await ask()
+        except passing:
+            if loop.time() > deadline:
+                raise
+        await asyncio.sleep(every.total_seconds())

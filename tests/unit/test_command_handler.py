@@ -5,13 +5,7 @@ from typing import Any, TypeAlias, get_args
 
 import pytest
 
-from eventstore.api import (
-    AppendResult,
-    CommandRef,
-    Loaded,
-    Metadata,
-    VersionConflict,
-)
+from eventstore.api import AppendResult, CommandRef, Loaded, Metadata, VersionConflict
 from eventstore.codec import Codec
 from eventstore.errors import CommandIdReusedError, TransientError
 from eventstore.memory import MemoryDoorbell, MemoryEventStore
@@ -31,16 +25,10 @@ from tests.support.controls import (
     SETTLED,
 )
 from ticketing import command_handler
+from ticketing.booking import rejections
 from ticketing.booking.commands import BookingCommand
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
-from ticketing.booking.rejections import (
-    BookingAlreadyExists,
-    BookingIsAlreadySettled,
-    BookingIsCancelled,
-    BookingNotFound,
-    BookingRejection,
-)
 from ticketing.booking.state import Booking
 from ticketing.command_handler import PAUSES_SECONDS, Accepted, CommandHandler
 from ticketing.errors import ImpossibleTransition
@@ -49,7 +37,7 @@ from ticketing.ids import booking_stream, command_id
 STREAM = booking_stream(BOOKING_ID)
 CODEC: Codec[BookingEvent] = Codec(get_args(BookingEvent))
 
-Answer: TypeAlias = Accepted[Booking | None, BookingEvent] | BookingRejection
+Answer: TypeAlias = Accepted[Booking | None, BookingEvent] | rejections.BookingRejection
 
 
 class Bookings:
@@ -59,7 +47,7 @@ class Bookings:
         self.store = store
         self.doorbell = MemoryDoorbell()
         self.handler: CommandHandler[
-            BookingCommand, Booking | None, BookingEvent, BookingRejection
+            BookingCommand, Booking | None, BookingEvent, rejections.BookingRejection
         ] = CommandHandler(store, self.doorbell, BOOKING, CODEC, lambda _: STREAM)
 
     async def ask(self, command: BookingCommand, step: str | None = None) -> Answer:
@@ -70,7 +58,7 @@ class Bookings:
         )
 
     async def recorded(self) -> tuple[BookingEvent, ...]:
-        return tuple(CODEC.decode(each) for each in await self.store.read_stream(STREAM))
+        return tuple(CODEC.decode(event) for event in await self.store.read_stream(STREAM))
 
 
 class Together(MemoryEventStore):
@@ -93,8 +81,6 @@ class TogetherUnchecked(Together):
 
 
 class AlwaysLate(MemoryEventStore):
-    """Somebody else was faster, every time."""
-
     attempts = 0
 
     async def append(self, *_: Any, **__: Any) -> AppendResult:
@@ -134,7 +120,7 @@ async def test_a_stream_nobody_wrote_to_is_no_booking(bookings: Bookings) -> Non
 
 
 async def test_a_rejected_command_records_nothing(bookings: Bookings) -> None:
-    assert await bookings.ask(CANCEL) == BookingNotFound()
+    assert await bookings.ask(CANCEL) == rejections.BookingNotFound()
     assert await bookings.recorded() == ()
     assert bookings.doorbell.heard() == 0
 
@@ -158,7 +144,7 @@ async def test_a_repeated_command_gets_its_first_answer_and_the_state_of_today()
 async def test_a_known_id_with_other_content_is_never_recorded(bookings: Bookings) -> None:
     await bookings.ask(PLACE, step="one")
     other = PLACE.model_copy(update={"seats": (SEAT,)})
-    assert await bookings.ask(other, step="one") == BookingAlreadyExists()
+    assert await bookings.ask(other, step="one") == rejections.BookingAlreadyExists()
     with pytest.raises(CommandIdReusedError):
         await bookings.ask(CANCEL, step="one")
     assert await bookings.recorded() == (PLACED,)
@@ -168,10 +154,10 @@ async def test_a_payment_and_a_cancellation_at_once_have_one_winner() -> None:
     bookings = await confirmed(Together(lambda: NOW))
     paid, cancelled = await at_once(bookings, PAY, CANCEL)
     if isinstance(paid, Accepted):
-        assert cancelled == BookingIsAlreadySettled(payment_id=PAY.payment_id)
+        assert cancelled == rejections.BookingIsAlreadySettled(payment_id=PAY.payment_id)
         assert await bookings.recorded() == BOOKINGS["settled"]
     else:
-        assert paid == BookingIsCancelled()
+        assert paid == rejections.BookingIsCancelled()
         assert await bookings.recorded() == BOOKINGS["cancelled"]
 
 

@@ -7,12 +7,7 @@ import pytest
 from eventstore.errors import DefectError
 from tests.unit.test_rejections import BOOKING_REJECTIONS
 from ticketing.booking.rejections import BookingRejection, final_status_in
-from ticketing.policies import (
-    UNKNOWN_BOOKING_PATIENCE,
-    ProcessTerms,
-    patience_with,
-    refund_reason,
-)
+from ticketing.policies import UNKNOWN_BOOKING_PATIENCE, ProcessTerms, patience_with, refund_reason
 
 TERMS = ProcessTerms(
     confirmation_timeout=timedelta(minutes=10),

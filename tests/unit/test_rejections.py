@@ -56,9 +56,9 @@ each_of_both = pytest.mark.parametrize(
 
 def left_out(module: ModuleType, members: Sequence[type]) -> set[str]:
     """The module's rejections that its union forgot."""
-    classes = {each for each in vars(module).values() if isinstance(each, type)}
-    rejections = {each for each in classes if issubclass(each, Rejection)} - {Rejection}
-    return {each.__name__ for each in rejections.difference(members)}
+    classes = {value for value in vars(module).values() if isinstance(value, type)}
+    rejections = {member for member in classes if issubclass(member, Rejection)} - {Rejection}
+    return {rejection.__name__ for rejection in rejections.difference(members)}
 
 
 @each_of_both
@@ -75,8 +75,8 @@ def test_fault_6_every_rejection_survives_temporal(rejection: Rejection, union: 
 
 def test_fault_6_every_rejection_is_in_its_union_and_in_these_examples() -> None:
     assert left_out(booking, BOOKING_MEMBERS) == left_out(payment, PAYMENT_MEMBERS) == set()
-    assert {type(each) for each in BOOKING_REJECTIONS} == set(BOOKING_MEMBERS)
-    assert {type(each) for each in PAYMENT_REJECTIONS} == set(PAYMENT_MEMBERS)
+    assert {type(rejection) for rejection in BOOKING_REJECTIONS} == set(BOOKING_MEMBERS)
+    assert {type(rejection) for rejection in PAYMENT_REJECTIONS} == set(PAYMENT_MEMBERS)
 
 
 def test_a_rejection_missing_from_its_union_would_be_found() -> None:

@@ -8,7 +8,7 @@ from entrypoints.settings import Settings
 from entrypoints.wiring import ROOT
 
 CODE = [*ROOT.glob("*.py"), *(ROOT / "entrypoints").rglob("*.py")]
-PROPERTIES = {name for name, each in vars(Settings).items() if isinstance(each, property)}
+PROPERTIES = {name for name, value in vars(Settings).items() if isinstance(value, property)}
 
 
 def test_fault_10_every_setting_is_read_somewhere() -> None:

@@ -37,20 +37,20 @@ def decoded(event: NewEvent) -> BookingEvent | PaymentEvent:
     return codec.decode(stored(event))
 
 
-@pytest.mark.parametrize("event", STORED, ids=lambda each: f"{each.type}-{each.schema_version}")
+@pytest.mark.parametrize("event", STORED, ids=lambda event: f"{event.type}-{event.schema_version}")
 def test_every_event_ever_stored_is_still_read(event: NewEvent) -> None:
     assert decoded(event) == (BOOKING_EVENTS | PAYMENT_EVENTS)[event.type]
 
 
 def test_what_is_written_today_is_among_them() -> None:
-    written = [BOOKING_CODEC.encode(each) for each in BOOKING_EVENTS.values()]
-    written += [PAYMENT_CODEC.encode(each) for each in PAYMENT_EVENTS.values()]
-    assert [each for each in written if each not in STORED] == []
+    written = [BOOKING_CODEC.encode(event) for event in BOOKING_EVENTS.values()]
+    written += [PAYMENT_CODEC.encode(event) for event in PAYMENT_EVENTS.values()]
+    assert [event for event in written if event not in STORED] == []
 
 
 def test_every_event_has_its_example() -> None:
-    examples = {type(each) for each in (*BOOKING_EVENTS.values(), *PAYMENT_EVENTS.values())}
+    examples = {type(event) for event in (*BOOKING_EVENTS.values(), *PAYMENT_EVENTS.values())}
     assert examples == {*get_args(BookingEvent), *get_args(PaymentEvent)}
-    versions = Counter((each.type, each.schema_version) for each in STORED)
+    versions = Counter((event.type, event.schema_version) for event in STORED)
     assert {kind.__name__ for kind in examples} == {name for name, _ in versions}
     assert set(versions.values()) == {1}

@@ -7,16 +7,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from tests.support.controls import NEXT_SEAT, OTHER_SEAT, PLACE, SEAT, euros
+from ticketing import ids
 from ticketing.booking.commands import PlaceBooking
 from ticketing.errors import CurrencyMismatchError
-from ticketing.ids import (
-    BookingId,
-    PaymentId,
-    booking_stream,
-    command_id,
-    payment_stream,
-    receipt_of,
-)
 from ticketing.money import Money, total_of
 from ticketing.process import new_id
 from ticketing.seats import Seat
@@ -26,29 +19,29 @@ ONE_FRANC = Money(amount_minor=100, currency="CHF")
 
 @pytest.mark.parametrize("text", ["a", "ada-1", "Ada_1", "x" * 64])
 def test_an_id_is_a_short_word(text: str) -> None:
-    assert TypeAdapter(BookingId).validate_python(text) == text
+    assert TypeAdapter(ids.BookingId).validate_python(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "x" * 65, "ada 1", "ada/1", "ada\n", "ädä"])
 def test_anything_else_is_no_id(text: str) -> None:
     with pytest.raises(ValidationError):
-        TypeAdapter(BookingId).validate_python(text)
+        TypeAdapter(ids.BookingId).validate_python(text)
 
 
 def test_a_stream_is_named_after_its_entity() -> None:
-    assert booking_stream(BookingId("ada-1")) == "booking-ada-1"
-    assert payment_stream(PaymentId("bank-7")) == "payment-bank-7"
+    assert ids.booking_stream(ids.BookingId("ada-1")) == "booking-ada-1"
+    assert ids.payment_stream(ids.PaymentId("bank-7")) == "payment-bank-7"
 
 
 def test_the_same_step_of_the_same_process_is_the_same_command() -> None:
-    first = command_id("booking-ada-1", "confirm_booking")
-    assert command_id("booking-ada-1", "confirm_booking") == first
-    assert command_id("booking-ada-1", "deny_booking") != first
-    assert command_id("booking-ada-2", "confirm_booking") != first
+    first = ids.command_id("booking-ada-1", "confirm_booking")
+    assert ids.command_id("booking-ada-1", "confirm_booking") == first
+    assert ids.command_id("booking-ada-1", "deny_booking") != first
+    assert ids.command_id("booking-ada-2", "confirm_booking") != first
 
 
 def test_the_receipt_of_a_payment_is_the_command_that_stands_in_the_log() -> None:
-    assert receipt_of(PaymentId("bank-7")) == UUID("e973f92b-b601-5be3-aa73-610c1a233914")
+    assert ids.receipt_of(ids.PaymentId("bank-7")) == UUID("e973f92b-b601-5be3-aa73-610c1a233914")
 
 
 def test_a_new_id_is_a_uuid_of_version_7_that_tells_its_millisecond() -> None:

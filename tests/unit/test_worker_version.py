@@ -28,9 +28,7 @@ def test_without_a_deployment_a_worker_is_unversioned(monkeypatch: pytest.Monkey
 def test_the_environment_names_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, "default/box-office")
     monkeypatch.setenv(BUILD, "1.4.0-7f3a")
-
     version = WorkerVersion()
-
     assert (version.deployment_name, version.worker_build_id) == (
         "default/box-office",
         "1.4.0-7f3a",
@@ -46,14 +44,12 @@ def test_in_a_checkout_git_names_the_build(monkeypatch: pytest.MonkeyPatch, tmp_
     )
     monkeypatch.setattr(settings, "CHECKOUT", tmp_path)
     monkeypatch.setenv(NAME, "box-office")
-
     assert WorkerVersion().worker_build_id == head.stdout.decode().strip()
 
 
 def test_elsewhere_a_build_id_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(settings, "CHECKOUT", tmp_path)
     monkeypatch.setenv(NAME, "box-office")
-
     with pytest.raises(ValidationError, match="TEMPORAL_WORKER_BUILD_ID is needed"):
         WorkerVersion()
 

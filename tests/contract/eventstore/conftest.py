@@ -7,13 +7,8 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
+from eventstore import memory
 from eventstore.api import CheckpointStore, Doorbell, EventStore, StoredEvent
-from eventstore.memory import (
-    MemoryCheckpointStore,
-    MemoryDoorbell,
-    MemoryEventStore,
-    MemoryTransaction,
-)
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.doorbell import PostgresDoorbell
 from eventstore.postgres.log import PostgresEventStore
@@ -65,7 +60,7 @@ def checkpoints(backend: Backend) -> CheckpointStore[Any]:
 @pytest.fixture(params=BOTH)
 def doorbell(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Doorbell]:
     if request.param == "memory":
-        return nullcontext(MemoryDoorbell())
+        return nullcontext(memory.MemoryDoorbell())
     return PostgresDoorbell(cast(str, request.getfixturevalue("database")))
 
 
@@ -80,17 +75,19 @@ def _memory() -> Backend:
         nonlocal offset
         offset += by
 
-    async def write(tx: MemoryTransaction, event: StoredEvent) -> None:
+    async def write(tx: memory.MemoryTransaction, event: StoredEvent) -> None:
         tx.deferred.append(lambda: effects.append((event.stream, event.version)))
 
     async def written() -> Sequence[Effect]:
         return effects
 
-    async def clear(tx: MemoryTransaction) -> None:
+    async def clear(tx: memory.MemoryTransaction) -> None:
         tx.deferred.append(effects.clear)
 
-    log = MemoryEventStore(now)
-    return Backend(log, MemoryCheckpointStore(log, now), write, written, clear, advance_clock)
+    log = memory.MemoryEventStore(now)
+    return Backend(
+        log, memory.MemoryCheckpointStore(log, now), write, written, clear, advance_clock
+    )
 
 
 def _postgres(pool: asyncpg.Pool, clock: Clock) -> Backend:

@@ -6,29 +6,10 @@ from uuid import uuid5
 
 import pytest
 
-from eventstore.api import (
-    Appended,
-    AppendResult,
-    Duplicate,
-    EventStore,
-    VersionConflict,
-)
+from eventstore.api import Appended, AppendResult, Duplicate, EventStore, VersionConflict
 from eventstore.errors import CommandIdReusedError
-from eventstore.slices import StreamId, slice_of
+from eventstore.slices import slice_of
 from tests.support.log import METADATA, append, command, noted, numbers, stream, streams_in
-
-
-@pytest.mark.parametrize("before", [0, 2])
-async def test_an_append_needs_the_expected_version(log: EventStore, before: int) -> None:
-    if before:
-        await append(log, stream(), 1, events=before)
-    for expected in {0, 1, 2, 3} - {before}:
-        result = await log.append(stream(), command(2), noted(7), expected=expected, metadata={})
-        assert result == VersionConflict(actual=before)
-        assert len(await log.read_stream(stream())) == before
-    result = await log.append(stream(), command(2), noted(7), expected=before, metadata={})
-    assert isinstance(result, Appended)
-    assert result.versions == range(before + 1, before + 2)
 
 
 async def test_events_come_back_as_they_were_appended(log: EventStore) -> None:
@@ -57,11 +38,6 @@ async def test_positions_count_over_all_streams_of_a_slice(log: EventStore) -> N
 async def test_an_append_of_nothing_is_an_error(log: EventStore) -> None:
     with pytest.raises(ValueError, match="nothing to append"):
         await log.append(stream(), command(), [], expected=0, metadata={})
-
-
-async def test_a_stream_of_an_unregistered_category_is_an_error(log: EventStore) -> None:
-    with pytest.raises(KeyError):
-        await append(log, StreamId("concert-1"), 1)
 
 
 async def test_loading_a_missing_stream_gives_the_clock(log: EventStore) -> None:
@@ -121,12 +97,6 @@ async def test_a_command_id_with_other_content_is_a_defect(log: EventStore) -> N
     assert list(loaded.already) == []
     with pytest.raises(CommandIdReusedError, match="booking-1"):
         await log.append(stream(), command(1, content=2), noted(1), expected=0, metadata={})
-
-
-async def test_a_command_id_belongs_to_its_stream(log: EventStore) -> None:
-    await append(log, stream(1), 1)
-    await append(log, stream(2), 1)
-    assert list((await log.load(stream(3), command(1))).already) == []
 
 
 async def test_of_many_writers_at_one_version_one_wins(log: EventStore) -> None:

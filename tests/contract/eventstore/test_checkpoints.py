@@ -24,14 +24,14 @@ async def claim(checkpoints: CheckpointStore[Any], member: UUID) -> Claim:
 
 
 async def position(checkpoints: CheckpointStore[Any]) -> int:
-    [mine] = [each for each in await checkpoints.lag() if each.slice == SLICE]
+    [mine] = [checkpoint for checkpoint in await checkpoints.lag() if checkpoint.slice == SLICE]
     return mine.position
 
 
 async def test_a_new_consumer_starts_at_the_beginning(backend: Backend) -> None:
     await append(backend.log, STREAM, 1, events=3)
     await backend.checkpoints.register("view", 1, BOOKING)
-    lag = {each.slice: each for each in await backend.checkpoints.lag()}
+    lag = {checkpoint.slice: checkpoint for checkpoint in await backend.checkpoints.lag()}
     assert len(lag) == len(slices_of(BOOKING))
     assert (lag[SLICE].position, lag[SLICE].head) == (0, 3)
 
@@ -88,7 +88,7 @@ async def test_a_slice_in_a_transaction_is_not_claimed(checkpoints: CheckpointSt
     async with checkpoints.transaction() as tx:
         await checkpoints.advance(tx, annas, 1)
         claimed = await checkpoints.claim("view", 1, [SLICE, Slice(8)], BEN)
-        assert [each.slice for each in claimed] == [Slice(8)]
+        assert [checkpoint.slice for checkpoint in claimed] == [Slice(8)]
     [bens] = await checkpoints.claim("view", 1, [SLICE], BEN)
     assert bens.position == 1
 
@@ -118,7 +118,7 @@ async def test_a_parked_event_is_listed_until_it_is_resolved(backend: Backend) -
             claimed = await store.advance(tx, claimed, event.position)
             await store.park(tx, claimed, event, attempts=event.version, error="no")
     letters = await store.dead_letters()
-    assert [(each.position, each.attempts, each.error) for each in letters] == [
+    assert [(letter.position, letter.attempts, letter.error) for letter in letters] == [
         (1, 1, "no"),
         (2, 2, "no"),
     ]
@@ -154,7 +154,7 @@ async def test_a_reset_starts_again_and_fences_the_owners(backend: Backend) -> N
     async with store.transaction() as tx:
         claimed = await store.advance(tx, claimed, 3)
     async with store.transaction() as tx:
-        [anew] = [each for each in await store.reset(tx, "view", 1) if each.slice == SLICE]
+        [anew] = [one for one in await store.reset(tx, "view", 1) if one.slice == SLICE]
     assert (anew.position, await position(store)) == (0, 0)
     with pytest.raises(Fenced):
         async with store.transaction() as tx:

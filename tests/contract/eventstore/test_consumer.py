@@ -146,7 +146,7 @@ async def test_members_share_the_slices(backend: Backend) -> None:
     await consumer(backend, AtLeastOnce(bens.handle), member=BEN).run_until_caught_up()
     assert len(annas.seen) > 10
     assert len(bens.seen) > 10
-    assert sorted(annas.seen + bens.seen) == sorted((stream(each), 1) for each in range(64))
+    assert sorted(annas.seen + bens.seen) == sorted((stream(number), 1) for number in range(64))
 
 
 async def test_a_cancelled_consumer_leaves_and_repeats_nothing(backend: Backend) -> None:
@@ -233,7 +233,7 @@ async def test_parked_poison_holds_up_only_its_stream_fault_8(backend: Backend, 
     await consuming.run_until_caught_up()
     assert [seen for seen in effects.seen if seen[0] == OTHER] == [(OTHER, 1)]
     letters = await backend.checkpoints.dead_letters()
-    assert [(each.stream, each.position, each.attempts) for each in letters] == [
+    assert [(letter.stream, letter.position, letter.attempts) for letter in letters] == [
         (ONE, 2, 3),
         (ONE, 4, 0),
     ]
@@ -333,7 +333,6 @@ async def test_a_member_that_stops_finishes_the_event_in_hand(backend: Backend, 
         member.stop()
         slow.go_on.set()
         await run
-
     assert effects.seen == [(ONE, 1)]
     other = consumer(backend, delivery(backend, mode, effects.handle), member=BEN)
     assert await other.run_until_caught_up() == 2
@@ -346,7 +345,6 @@ async def test_at_most_once_a_cancelled_member_loses_the_event_in_hand(backend: 
     await append(backend.log, ONE, 0, events=3)
     async with running(consumer(backend, AtMostOnce(slow.handle))):
         await slow.in_hand.wait()
-
     other = consumer(backend, AtMostOnce(effects.handle), member=BEN)
     assert await other.run_until_caught_up() == 2
     assert effects.seen == [(ONE, 2), (ONE, 3)]

@@ -7,13 +7,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventstore.api import (
-    Appended,
-    CommandRef,
-    Duplicate,
-    EventStore,
-    VersionConflict,
-)
+from eventstore.api import Appended, CommandRef, Duplicate, EventStore, VersionConflict
 from eventstore.errors import CommandIdReusedError
 from eventstore.slices import StreamId
 from tests.support.log import noted, numbers
@@ -35,9 +29,7 @@ _examples = count()  # each example has its own streams
 
 
 @settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS)
 async def test_the_log_behaves_like_a_dictionary(log: EventStore, steps: list[Step]) -> None:
@@ -46,7 +38,7 @@ async def test_the_log_behaves_like_a_dictionary(log: EventStore, steps: list[St
     for number, (of, command, content, size, off) in enumerate(steps):
         stream = StreamId(f"booking-{example}-{of}")
         ref = CommandRef(UUID(int=command), UUID(int=content))
-        events = [number * 10 + each for each in range(size)]
+        events = [number * 10 + place for place in range(size)]
         expected = max(len(model.streams[stream]) + off, 0)
         told = model.append(stream, ref, events, expected)
         try:

@@ -38,7 +38,6 @@ async def again(backend: Backend, how: ExactlyOnceEffect[Any] | None = None) -> 
 
 
 async def of_each_slice(backend: Backend) -> dict[int, list[Effect]]:
-    """The effects, in the order in which they happened within their slices."""
     effects: dict[int, list[Effect]] = {}
     for effect in await backend.written():
         effects.setdefault(slice_of(StreamId(effect[0])), []).append(effect)
@@ -46,7 +45,6 @@ async def of_each_slice(backend: Backend) -> dict[int, list[Effect]]:
 
 
 async def logged(backend: Backend) -> dict[int, list[Effect]]:
-    """What the effects should be."""
     after = dict.fromkeys(await backend.log.heads(BOOKING), 0)
     effects: dict[int, list[Effect]] = {}
     for event in await backend.log.read_slices(after, limit=10_000):
@@ -60,9 +58,7 @@ async def test_a_running_idle_projection_goes_on_after_its_rebuild(backend: Back
             await append(backend.log, to, number, events=3)
         await caught_up(backend.checkpoints)
         before = await of_each_slice(backend)
-
         assert await again(backend) == 9
-
         assert await of_each_slice(backend) == before == await logged(backend)
         await append(backend.log, ONE, 3)
         await append(backend.log, APART, 4)
@@ -84,9 +80,7 @@ async def test_a_rebuild_among_appends_has_each_effect_once(backend: Backend) ->
 
 async def test_a_projection_that_never_ran_is_built(backend: Backend) -> None:
     await append(backend.log, ONE, 1, events=250)  # more than one batch
-
     assert await again(backend) == 250
-
     assert await of_each_slice(backend) == await logged(backend)
     assert await consumer(backend, ExactlyOnceEffect(backend.write)).run_until_caught_up() == 0
 

@@ -2,45 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.builders import CONCERT, HOLD, concert
 from ticketing.errors import ReservationMismatchError
 from ticketing.ids import BookingId, ConcertId
 from ticketing.money import Money
-from ticketing.reservations.api import (
-    Concert,
-    NothingToRelease,
-    PriceZone,
-    Released,
-    ReservationWasReleased,
-    Reserved,
-    SalesClosed,
-    SeatsUnavailable,
-    UnknownConcert,
-    UnknownSeats,
-)
+from ticketing.reservations import api
 from ticketing.reservations.memory import MemoryReservations
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat, Ticket
 
 Reservations = MemoryReservations | PostgresReservations
 
-CONCERT = ConcertId("concertA")
 ANN, BEN = BookingId("ann"), BookingId("ben")
 CHEAP, DEAR = Money(amount_minor=300, currency="EUR"), Money(amount_minor=500, currency="EUR")
-FRONT = PriceZone(first_row=1, last_row=2, seats_per_row=5, price=DEAR)
-BACK = PriceZone(first_row=3, last_row=4, seats_per_row=5, price=CHEAP)
-HOLD = timedelta(hours=6)
-ON_SALE = Concert(
-    concert_id=CONCERT,
-    title="Chamber music",
-    starts_at=datetime(2030, 5, 4, 19, 30, tzinfo=UTC),
-    currency="EUR",
-    hold=HOLD,
-    zones=(FRONT, BACK),
-)
+FRONT = api.PriceZone(first_row=1, last_row=2, seats_per_row=5, price=DEAR)
+BACK = api.PriceZone(first_row=3, last_row=4, seats_per_row=5, price=CHEAP)
+ON_SALE = concert(CONCERT, DEAR, HOLD).model_copy(update={"zones": (FRONT, BACK)})
 
 
 def seats(*texts: str) -> tuple[Seat, ...]:
@@ -60,7 +41,7 @@ async def holders(reservations: Reservations) -> dict[str, str]:
 async def test_reserved_seats_come_with_prices_and_a_deadline(reservations: Reservations) -> None:
     before = datetime.now(UTC)
     answer = await reservations.reserve(ANN, 1, CONCERT, seats("3-1", "2-5"))
-    assert isinstance(answer, Reserved)
+    assert isinstance(answer, api.Reserved)
     front, back = seats("2-5", "3-1")
     assert answer.tickets == (Ticket(seat=front, price=DEAR), Ticket(seat=back, price=CHEAP))
     assert answer.expires_at is not None
@@ -71,21 +52,21 @@ async def test_reserved_seats_come_with_prices_and_a_deadline(reservations: Rese
 async def test_without_a_hold_duration_there_is_no_deadline(reservations: Reservations) -> None:
     await reservations.add_concert(ON_SALE.model_copy(update={"hold": None}))
     answer = await reservations.reserve(ANN, 1, CONCERT, seats("1-1"))
-    assert isinstance(answer, Reserved)
+    assert isinstance(answer, api.Reserved)
     assert answer.expires_at is None
 
 
 async def test_the_loser_is_told_which_seats_and_holds_none(reservations: Reservations) -> None:
     await reservations.reserve(ANN, 1, CONCERT, seats("1-2", "1-4"))
     answer = await reservations.reserve(BEN, 1, CONCERT, seats("1-4", "1-3", "1-2", "1-1"))
-    assert answer == SeatsUnavailable(seats=seats("1-2", "1-4"))
+    assert answer == api.SeatsUnavailable(seats=seats("1-2", "1-4"))
     assert await holders(reservations) == {"1-2": "ann", "1-4": "ann"}
 
 
 async def test_fault_1_a_repeated_reserve_gets_its_own_seats(reservations: Reservations) -> None:
     first = await reservations.reserve(ANN, 1, CONCERT, seats("1-1", "1-2"))
     assert await reservations.reserve(ANN, 1, CONCERT, seats("1-2", "1-1")) == first
-    assert isinstance(first, Reserved)
+    assert isinstance(first, api.Reserved)
 
 
 async def test_a_repeat_keeps_its_prices_and_its_deadline(reservations: Reservations) -> None:
@@ -101,7 +82,7 @@ async def test_a_refusal_is_the_first_answer_too(reservations: Reservations) -> 
     refused = await reservations.reserve(BEN, 1, CONCERT, seats("1-1"))
     await reservations.release(ANN, 1)
     assert await reservations.reserve(BEN, 1, CONCERT, seats("1-1")) == refused
-    assert isinstance(await reservations.reserve(BEN, 2, CONCERT, seats("1-1")), Reserved)
+    assert isinstance(await reservations.reserve(BEN, 2, CONCERT, seats("1-1")), api.Reserved)
 
 
 async def test_two_equal_reserves_at_once_get_one_answer(reservations: Reservations) -> None:
@@ -111,7 +92,7 @@ async def test_two_equal_reserves_at_once_get_one_answer(reservations: Reservati
             for _ in range(8)
         ]
     answers = [call.result() for call in calls]
-    assert isinstance(answers[0], Reserved)
+    assert isinstance(answers[0], api.Reserved)
     assert all(answer == answers[0] for answer in answers)
 
 
@@ -128,11 +109,11 @@ async def test_a_key_repeated_with_another_request_is_a_defect(
 
 async def test_what_is_not_on_sale_is_refused(reservations: Reservations) -> None:
     answer = await reservations.reserve(ANN, 1, ConcertId("nowhere"), seats("1-1"))
-    assert answer == UnknownConcert()
+    assert answer == api.UnknownConcert()
     answer = await reservations.reserve(ANN, 2, CONCERT, seats("1-1", "5-1", "1-6"))
-    assert answer == UnknownSeats(seats=seats("1-6", "5-1"))
+    assert answer == api.UnknownSeats(seats=seats("1-6", "5-1"))
     await reservations.add_concert(ON_SALE.model_copy(update={"sales_open": False}))
-    assert await reservations.reserve(ANN, 3, CONCERT, seats("1-1")) == SalesClosed()
+    assert await reservations.reserve(ANN, 3, CONCERT, seats("1-1")) == api.SalesClosed()
     assert await holders(reservations) == {}
 
 
@@ -140,19 +121,19 @@ async def test_release_frees_its_own_seats_and_can_be_repeated(reservations: Res
     await reservations.reserve(ANN, 1, CONCERT, seats("1-1"))
     await reservations.reserve(ANN, 2, CONCERT, seats("1-2"))
     await reservations.reserve(BEN, 1, CONCERT, seats("1-3"))
-    assert await reservations.release(ANN, 1) == Released()
-    assert await reservations.release(ANN, 1) == Released()
+    assert await reservations.release(ANN, 1) == api.Released()
+    assert await reservations.release(ANN, 1) == api.Released()
     assert await holders(reservations) == {"1-2": "ann", "1-3": "ben"}
 
 
 async def test_fault_3_reserve_after_release_holds_nothing(reservations: Reservations) -> None:
-    assert await reservations.release(ANN, 1) == NothingToRelease()
+    assert await reservations.release(ANN, 1) == api.NothingToRelease()
     answer = await reservations.reserve(ANN, 1, CONCERT, seats("1-1"))
-    assert answer == ReservationWasReleased()
+    assert answer == api.ReservationWasReleased()
     await reservations.reserve(BEN, 1, CONCERT, seats("1-1"))
     await reservations.release(BEN, 1)
     answer = await reservations.reserve(BEN, 1, CONCERT, seats("1-1"))
-    assert answer == ReservationWasReleased()
+    assert answer == api.ReservationWasReleased()
     assert await holders(reservations) == {}
 
 
@@ -188,9 +169,9 @@ async def test_a_plan_can_change_except_under_a_held_seat(reservations: Reservat
     ("zone", "why"),
     [
         (FRONT, "two zones"),
-        (PriceZone(first_row=9, last_row=8, seats_per_row=1, price=CHEAP), "none"),
+        (api.PriceZone(first_row=9, last_row=8, seats_per_row=1, price=CHEAP), "none"),
         (
-            PriceZone(
+            api.PriceZone(
                 first_row=9,
                 last_row=9,
                 seats_per_row=1,
@@ -201,7 +182,7 @@ async def test_a_plan_can_change_except_under_a_held_seat(reservations: Reservat
     ],
 )
 async def test_a_plan_that_contradicts_itself_is_refused(
-    reservations: Reservations, zone: PriceZone, why: str
+    reservations: Reservations, zone: api.PriceZone, why: str
 ) -> None:
     with pytest.raises(ValueError, match=why):
         await reservations.add_concert(ON_SALE.model_copy(update={"zones": (FRONT, zone)}))

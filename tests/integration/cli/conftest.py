@@ -45,12 +45,10 @@ def servers(
 
 @pytest.fixture
 async def parts(servers: Settings) -> AsyncIterator[BoxOffice]:
-    """What workers in this process stand on; they log to stderr, for stdout is the commands'."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    """What workers in this process stand on."""
     async with box_office(servers) as parts:
         await parts.reservations.add_concert(concert(CONCERT, PRICE, HOLD))
         yield parts
-    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -61,7 +59,6 @@ async def office(
     parts: BoxOffice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[BoxOffice]:
-    """Everything runs, and one concert is on sale."""
     monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
     settings = Settings()
 
@@ -71,7 +68,7 @@ async def office(
     async with box_office(settings) as opened:
         own = replace(opened, notifier=PostgresNotifier(opened.pool, send))
         async with worker(client, settings, own), asyncio.TaskGroup() as group:
-            running = [group.create_task(each.run()) for each in members(settings, own, client)]
+            running = [group.create_task(member.run()) for member in members(settings, own, client)]
             yield own
-            for each in running:
-                each.cancel()
+            for task in running:
+                task.cancel()

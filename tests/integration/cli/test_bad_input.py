@@ -1,7 +1,7 @@
 """Each mistake on the command line gets one clear sentence and its exit code; nothing is asked."""
 
-import asyncio
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,10 +50,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     (("up", "--temporal-port", "x"), "--temporal-port': Input should be a valid integer"),
     (("dead-letters", "nope"), "No such command 'nope'"),
     (("deployment", "drain", "1"), "--deployment: give one with --deployment, or set TEMPORAL_"),
-    (
-        ("deployment", "drain", "1", "--deployment", "a.b"),
-        "TEMPORAL_DEPLOYMENT_NAME: 'a.b' contains one of",
-    ),
+    (("deployment", "drain", "1", "--deployment", "a.b"), "NAME: 'a.b' contains one of"),
     (("deployment", "move", "1"), "Missing argument 'TO'"),
     (("replay",), "Missing option '--since'"),
     (("replay", "--since", "soon"), "--since: 'soon' is no duration: 1 to 9999 and s, m, h or d"),
@@ -66,6 +63,12 @@ from entrypoints.cli import app as cli
 cli.invoke = lambda _: logging.getLogger("asyncio").error("a connection was lost") or 0
 cli.main()
 """
+ASKS_FOR_SETTINGS = """
+from entrypoints.settings import temporal_address
+from entrypoints.cli.app import invoke
+print(temporal_address())
+invoke(["lag"])
+"""
 VARIABLES = [
     ({"BOX_OFFICE_TYPO": "1"}, "unknown BOX_OFFICE_TYPO; allowed: BOX_OFFICE_CLIENT_PATIENCE"),
     ({"BOX_OFFICE_DATABASE_URL": "secret"}, "BOX_OFFICE_DATABASE_URL: Input should be a valid URL"),
@@ -75,30 +78,22 @@ VARIABLES = [
     ({"BOX_OFFICE_PAYLOAD_KEYS": "k1:c2VjcmV0"}, "entry 1: key k1 has 6 bytes; 16, 24 or 32"),
     ({"BOX_OFFICE_CODEC_TOKEN": "secret"}, "BOX_OFFICE_CODEC_TOKEN: Value should have at least 16"),
     ({"BOX_OFFICE_CODEC_ORIGINS": "*"}, "BOX_OFFICE_CODEC_ORIGINS.0: Value should be scheme, host"),
-    (
-        {"BOX_OFFICE_SMTP_URL": "secret"},
-        "BOX_OFFICE_SMTP_URL: Value should be smtp://host[:port] or",
-    ),
+    ({"BOX_OFFICE_SMTP_URL": "secret"}, "BOX_OFFICE_SMTP_URL: Value should be smtp://host[:port]"),
     ({"BOX_OFFICE_MAIL_FROM": "us"}, "BOX_OFFICE_MAIL_FROM: Value should be name@domain"),
-    (
-        {"BOX_OFFICE_METRICS_ADDRESS": "a:70000"},
-        "BOX_OFFICE_METRICS_ADDRESS: Value should be host:",
-    ),
+    ({"BOX_OFFICE_METRICS_ADDRESS": "a:70000"}, "METRICS_ADDRESS: Value should be host:port"),
     ({"BOX_OFFICE_HEALTH_ADDRESS": "8080"}, "BOX_OFFICE_HEALTH_ADDRESS: Value should be host:port"),
     ({"BOX_OFFICE_REMINDER_BEFORE_SECONDS": "-1"}, "greater than or equal to 0"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), MISTAKES, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES, ids=lambda value: str(value)[:40])
 async def test_a_mistake_is_named_with_exit_code_2(
     arguments: Sequence[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.delenv("TEMPORAL_DEPLOYMENT_NAME", raising=False)
-
     as_text = await run(*arguments)
     as_json = await run(*arguments, "--json") if arguments[0] != "up" else None
-
     assert (as_text.exit_code, as_text.stdout) == (2, ""), as_text
     assert words in as_text.stderr
     assert as_text.stderr.count("\n") == 1
@@ -113,36 +108,18 @@ async def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-
     ran = await run("lag")
-
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert words in ran.stderr
     assert "secret" not in ran.stderr
 
 
-async def test_a_file_of_settings_counts_as_the_environment_does(tmp_path: Path) -> None:
+def test_a_file_of_settings_counts_as_the_environment_does(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("BOX_OFFICE_TYPO=1\nTEMPORAL_ADDRESS=127.0.0.1:1\n")
-    asked = "; ".join(
-        (
-            "from entrypoints.settings import temporal_address",
-            "from entrypoints.cli.app import invoke",
-            "print(temporal_address())",
-            "invoke(['lag'])",
-        )
-    )
-
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", asked),
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-
-    assert output == b"127.0.0.1:1\n"
-    assert errors.startswith(b"settings: unknown BOX_OFFICE_TYPO; allowed: ")
+    command, environment = (sys.executable, "-c", ASKS_FOR_SETTINGS), {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+    assert ran.stdout == b"127.0.0.1:1\n"
+    assert ran.stderr.startswith(b"settings: unknown BOX_OFFICE_TYPO; allowed: ")
 
 
 @pytest.mark.parametrize(
@@ -158,9 +135,7 @@ async def test_a_wrong_file_of_concerts_says_where(
 ) -> None:
     file = tmp_path / "concerts.json"
     file.write_text(content)
-
     ran = await run("concert", "add", str(file))
-
     assert ran.exit_code == 2
     assert words in ran.stderr
 
@@ -173,50 +148,38 @@ async def test_help_is_printed_without_a_command() -> None:
 @pytest.mark.parametrize("group", [(), ("concert",), ("deployment",), ("dead-letters",)])
 async def test_every_command_is_told_in_one_whole_line(group: Sequence[str]) -> None:
     _, _, commands = (await run(*group, "--help")).stdout.partition("Commands:")
-
     assert commands
     assert [line for line in commands.splitlines() if line.endswith("...")] == []
 
 
-async def test_what_libraries_log_is_shown_to_those_who_debug_only() -> None:
-    async def logs(*arguments: str) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", LOGGING_COMMAND, *arguments), stderr=asyncio.subprocess.PIPE
-        )
-        return (await process.communicate())[1]
+def test_what_libraries_log_is_shown_to_those_who_debug_only() -> None:
+    def logs(*arguments: str) -> bytes:
+        command = (sys.executable, "-c", LOGGING_COMMAND, *arguments)
+        return subprocess.run(command, capture_output=True).stderr
 
-    assert await logs("lag") == b""
-    assert b"a connection was lost" in await logs("lag", "--debug")
+    assert logs("lag") == b""
+    assert b"a connection was lost" in logs("lag", "--debug")
 
 
-ASK_POSTGRES = [
-    PLACE,
-    ("pay", "b1"),
-    ("show", "b1"),
-    ("history", "b1"),
-    ("list", "--client", "ann"),
-    ("seats", "concertA"),
-    ("concert", "list"),
-    ("migrate",),
-    ("verify",),
-    ("rebuild-views",),
-    ("lag",),
-    ("dead-letters", "list"),
-    ("consumers",),
-    ("mail", "--unsent"),
-]
+ASK_POSTGRES = (
+    *(" ".join(PLACE), "pay b1", "show b1", "history b1", "list --client ann", "seats concertA"),
+    *("concert list", "migrate", "verify", "rebuild-views", "lag", "dead-letters list"),
+    *("consumers", "mail --unsent"),
+)
+ASK_TEMPORAL = (
+    *(" ".join(PLACE), "cancel b1 --reason ill", "restart-processes", "consumers"),
+    *("replay --since 1d", "deployment drain 1 --deployment tickets"),
+)
 
 
-@pytest.mark.parametrize("arguments", ASK_POSTGRES, ids=lambda each: each[0])
+@pytest.mark.parametrize("line", ASK_POSTGRES)
 async def test_without_postgres_the_server_is_named_and_its_password_is_not(
-    arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch
+    line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
     url = f"postgresql://box_office:pass-word@127.0.0.1:{port}/box_office"
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", url)
-
-    ran = await run(*arguments)
-
+    ran = await run(*line.split())
     assert (ran.exit_code, ran.stdout) == (5, ""), ran
     assert ran.stderr.startswith(f"Postgres at 127.0.0.1:{port}/box_office is unreachable")
     assert "Start it with `box-office up`. Nothing was lost" in ran.stderr
@@ -225,34 +188,19 @@ async def test_without_postgres_the_server_is_named_and_its_password_is_not(
 
 async def test_a_failure_as_json_is_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
-
     ran = await run("lag", "--json")
-
     told = json.loads(ran.stdout)["error"]
     assert (ran.exit_code, told["type"], told["server"]) == (5, "Unreachable", "Postgres")
     assert told["address"] == "127.0.0.1:1/nothing"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        PLACE,
-        ("cancel", "b1", "--reason", "ill"),
-        ("restart-processes",),
-        ("consumers",),
-        ("replay", "--since", "1d"),
-        ("deployment", "drain", "1", "--deployment", "tickets"),
-    ],
-    ids=lambda each: each[0],
-)
+@pytest.mark.parametrize("line", ASK_TEMPORAL)
 async def test_without_temporal_the_server_is_named(
-    servers: Settings, monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
+    servers: Settings, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
-
-    ran = await run(*arguments)
-
+    ran = await run(*line.split())
     assert ran.exit_code == 5
     assert ran.stderr.startswith(f"Temporal at {address} is unreachable")
     assert "Nothing was lost" in ran.stderr
@@ -262,9 +210,7 @@ async def test_a_namespace_that_is_not_there_is_a_wrong_setting(
     servers: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "nowhere")
-
     ran = await run(*PLACE)
-
     assert ran.exit_code == 2
     assert ran.stderr.startswith("TEMPORAL_NAMESPACE: Namespace nowhere is not found")
 
@@ -274,8 +220,6 @@ async def test_a_database_without_our_schemas_is_told_from_one_that_is_down(
 ) -> None:
     url = str(servers.database_url)
     monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", f"{url.rsplit('/', 1)[0]}/postgres")
-
     ran = await run("list", "--client", "ann")
-
     assert ran.exit_code == 5
     assert "box-office migrate" in ran.stderr

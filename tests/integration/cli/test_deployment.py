@@ -14,7 +14,7 @@ import pytest
 from temporalio.api.enums.v1 import VersioningBehavior
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from entrypoints.drill.versions import VERSIONS
@@ -24,6 +24,7 @@ from entrypoints.wiring import BoxOffice
 from tests.support.builders import place
 from tests.support.stage import PATIENCE
 from tests.support.terminal import run
+from tests.support.waiting import insist
 from ticketing.booking.rejections import BookingAlreadyExists
 from ticketing.ids import BookingId
 from ticketing.notifications.api import Notification
@@ -52,7 +53,6 @@ class Office:
         assert (await self.process.place(place(booking_id, seat))).status == "confirmed"
 
     async def version_of(self, booking_id: BookingId) -> tuple[str, str]:
-        """The behaviour and the build id that a process is bound to."""
         described = await booking_handle(self.client, booking_id).describe()
         info = described.raw_description.workflow_execution_info.versioning_info
         behavior = VersioningBehavior.Name(info.behavior).removeprefix("VERSIONING_BEHAVIOR_")
@@ -73,26 +73,18 @@ async def office(
 
 
 async def deployment(*arguments: str, code: int = 0) -> Any:
-    """The JSON document that a command prints."""
     ran = await run("deployment", *arguments, "--json")
     assert ran.exit_code == code, ran
     return json.loads(ran.stdout)
 
 
 async def set_current(office: Office, build_id: str) -> None:
-    """Asks again while the server does not know all of the version."""
     request = SetWorkerDeploymentCurrentVersionRequest(
         namespace=office.client.namespace, deployment_name=NAME, build_id=build_id
     )
     service = office.client.workflow_service
-    while True:
-        try:
-            await service.set_worker_deployment_current_version(request)
-        except RPCError as error:
-            if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
-                raise
-        else:
-            return
+    # The server may not know all of the version yet.
+    await insist(lambda: service.set_worker_deployment_current_version(request), RPCError)
 
 
 async def test_a_booking_ends_on_the_version_that_it_began_on_which_drains_then(
@@ -115,7 +107,7 @@ async def test_a_booking_ends_on_the_version_that_it_began_on_which_drains_then(
             0,
             "1 is drained: nothing is open there, its workers can be stopped\n",
         )
-        assert [await office.version_of(each) for each in (B1, B2)] == [
+        assert [await office.version_of(booking) for booking in (B1, B2)] == [
             ("pinned", "1"),
             ("pinned", "2"),
         ]
@@ -124,7 +116,6 @@ async def test_a_booking_ends_on_the_version_that_it_began_on_which_drains_then(
 async def test_what_does_not_exist_is_not_found(office: Office) -> None:
     async with office.worker("1"):
         await set_current(office, "1")
-
         for arguments in (("drain", "9"), ("move", "1", "9"), ("move", "9", "1")):
             told = (await deployment(*arguments, code=4))["error"]
             assert (told["id"], told["message"]) == ("tickets:9", "there is no version tickets:9")
@@ -139,9 +130,7 @@ async def test_open_bookings_are_moved_to_another_version_that_can_go_on_with_th
         await set_current(office, "1")
         await office.place(B1, "1-1")
         await set_current(office, "2")
-
         assert await deployment("move", "1", "2") == {"moved": ["booking-b1"], "deviations": []}
-
         assert (await run("deployment", "drain", "1")).exit_code == 0  # no step was needed
         await office.process.cancel(B1, "ill")
         assert await office.version_of(B1) == ("pinned", "2")
@@ -154,14 +143,11 @@ async def test_a_booking_that_would_fail_on_this_code_is_not_moved_but_can_begin
         await set_current(office, "1")
         await office.place(B1, "1-1")
         await set_current(office, "2")
-
         told = (await deployment("move", "1", "2", code=6))["error"]
-
         assert (told["moved"], told["deviations"][0]["workflow_id"]) == ([], "booking-b1")
         assert "booking-b1 would fail: " in told["message"]
         assert "0 moved from 1 to 2, 1 stay" in told["message"]
         assert await office.version_of(B1) == ("pinned", "1")
-
         await booking_handle(office.client, B1).terminate()
         assert (await run("restart-processes")).exit_code == 0
         await office.process.cancel(B1, "ill")
@@ -198,7 +184,6 @@ async def test_the_same_request_is_answered_after_the_version_of_its_process_is_
         impatient = OrchestratedBookingProcess(
             office.client, office.settings.task_queue, patience=timedelta(seconds=2)
         )
-
         assert (await impatient.place(place(B1, "1-1"))).status == "cancelled"
         other = await impatient.place(place(B1, "1-2"))
         assert other.rejection == BookingAlreadyExists()
@@ -212,5 +197,4 @@ async def test_what_began_on_unversioned_workers_goes_on_on_the_current_version(
     async with office.worker("1"):
         await set_current(office, "1")
         await office.process.cancel(B1, "ill")
-
         assert await office.version_of(B1) == ("pinned", "1")

@@ -53,9 +53,7 @@ async def test_what_held_seats_is_told_as_commands_in_the_order_of_the_bookings(
     process: OrchestratedBookingProcess, parts: BoxOffice
 ) -> None:
     await restore(parts, "booking-old")
-
     ran = await run("lost-bookings", "--since", "1h")
-
     assert ran == Ran(
         0,
         "box-office place --concert=concertA --client=ann --seat 1-2 --seat 1-3 --id=paid"
@@ -64,7 +62,7 @@ async def test_what_held_seats_is_told_as_commands_in_the_order_of_the_bookings(
         "",
     )
     told = json.loads((await run("lost-bookings", "--since", "1h", "--json")).stdout)
-    assert [PlaceBooking.model_validate(each["request"]) for each in told] == [
+    assert [PlaceBooking.model_validate(booking["request"]) for booking in told] == [
         place("paid", "1-2", "1-3"),
         place("open", "1-4"),
     ]

@@ -33,7 +33,6 @@ async def test_mail_shows_what_a_client_was_told(
     send = SmtpSender(mail_sink.smtp_url, mail_from="us@here.example", domain="clients.example")
     for notification in (SETTLED, BOBS):
         await send.send(notification)
-
     [adas] = json.loads((await mail("--client", "ada", "--json")).stdout)
     assert (adas["to"], adas["subject"]) == (
         "ada@clients.example",
@@ -56,7 +55,6 @@ async def test_mail_shows_what_could_not_be_sent(
     )
     with pytest.raises(OSError, match="Error connecting"):
         await PostgresNotifier(pool, nowhere.send).notify(SETTLED)
-
     assert "settled          ada-1\n" in (await mail("--unsent")).stdout
     [unsent] = json.loads((await mail("--unsent", "--json")).stdout)
     assert (unsent["kind"], unsent["about"]) == ("settled", "ada-1")

@@ -14,6 +14,7 @@ from entrypoints.wiring import BoxOffice
 from tests.support.builders import payment, place
 from tests.support.stage import PATIENCE
 from tests.support.terminal import Ran, run
+from tests.support.waiting import eventually
 from ticketing.ids import BookingId
 from workflows.client import OrchestratedBookingProcess
 
@@ -43,12 +44,9 @@ async def test_what_ran_on_this_code_goes_on_with_it(
         await process.place(place(B1, "1-1"))
         await process.pay(payment(B1))
         await process.place(place(B2, "1-2"))  # is still open
-
     monkeypatch.setattr(replay_command, "TOLD_EVERY", 2)
     assert await run("replay", "--since", "1h") == Ran(
-        0,
-        "3 processes replayed: this code goes on with every one\n",
-        "replayed 2 of 3\n",
+        0, "3 processes replayed: this code goes on with every one\n", "replayed 2 of 3\n"
     )
     assert await replayed("1d") == {"replayed": 3, "deviations": []}
 
@@ -60,9 +58,7 @@ async def test_what_ran_on_other_code_is_named_with_the_reason(
         await process.place(place(B1, "1-1"))
     async with worker(client, servers, parts):
         await process.place(place(B2, "1-2"))
-
     told = (await replayed("1h", code=6))["error"]
-
     (deviation,) = told["deviations"]
     assert deviation["workflow_id"] == "booking-b1"
     assert deviation["reason"].startswith("[TMPRL1100] Nondeterminism error: ")
@@ -79,8 +75,9 @@ async def test_what_ended_before_is_left_out_and_what_is_open_never_is(
         await process.place(place(B1, "1-1"))
         await process.place(place(B2, "1-2"))
         await process.cancel(B1, "ill")
-    while (await replayed("1s"))["replayed"] > 1:
-        pass  # a second has not passed yet
 
-    assert (await replayed("1s"))["replayed"] == 1
+    async def one_is_left() -> bool:
+        return bool((await replayed("1s"))["replayed"] == 1)
+
+    await eventually(one_is_left, "a second has passed")
     assert (await replayed("1h"))["replayed"] == 2

@@ -1,7 +1,9 @@
 """`starter.py`, as somebody types it."""
 
 import asyncio
+import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,19 +17,13 @@ BOOKS = ("--concert", "concertA", "--client", "ann", "--seat", "1-1")
 
 
 async def start(*arguments: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *(str(STARTER), *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    return process.returncode, output.decode(), errors.decode()
+    run = partial(subprocess.run, capture_output=True, text=True)
+    ran = await asyncio.to_thread(run, (sys.executable, STARTER, *arguments))
+    return ran.returncode, ran.stdout, ran.stderr
 
 
 async def test_its_money_is_the_providers_and_verify_finds_nothing(office: BoxOffice) -> None:
     code, output, _ = await start(*BOOKS, "--pay")
-
     assert code == 0
     assert '"status": "confirmed"' in output
     assert '"status": "applied"' in output
@@ -36,7 +32,6 @@ async def test_its_money_is_the_providers_and_verify_finds_nothing(office: BoxOf
 
 async def test_a_rejection_says_which(office: BoxOffice) -> None:
     _, output, _ = await start(*BOOKS, "--seat", "1-1")
-
     assert '"type": "DuplicateSeats"' in output
 
 
@@ -49,7 +44,6 @@ async def test_a_rejection_says_which(office: BoxOffice) -> None:
 )
 async def test_a_mistake_is_one_sentence(arguments: tuple[str, ...], words: str) -> None:
     code, output, errors = await start(*BOOKS, *arguments)
-
     assert (code, output) == (2, "")
     assert errors.startswith(words)
     assert errors.count("\n") == 1
@@ -58,8 +52,6 @@ async def test_a_mistake_is_one_sentence(arguments: tuple[str, ...], words: str)
 async def test_without_temporal_the_server_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
-
     code, output, errors = await start(*BOOKS)
-
     assert (code, output) == (5, "")
     assert errors.startswith(f"Temporal at {address} is unreachable")

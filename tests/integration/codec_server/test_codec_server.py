@@ -44,7 +44,7 @@ async def decode(door: Door, *payloads: Payload, **headers: str) -> Reply:
 
 
 def wire(*payloads: Payload) -> str:
-    return json.dumps({"payloads": [MessageToDict(each) for each in payloads]})
+    return json.dumps({"payloads": [MessageToDict(payload) for payload in payloads]})
 
 
 async def sealed(*entries: str, workflow_id: str | None = "booking-ada-1") -> Payload:
@@ -54,15 +54,13 @@ async def sealed(*entries: str, workflow_id: str | None = "booking-ada-1") -> Pa
 
 async def test_a_page_of_the_web_ui_gets_payloads_of_every_key_decoded(door: Door) -> None:
     status, answer, headers = await decode(door, await sealed(OLD), await sealed(NEW), CLEAR)
-
     assert status == 200
-    assert [b64decode(each["data"]) for each in answer["payloads"]] == [CLEAR.data] * 3
+    assert [b64decode(payload["data"]) for payload in answer["payloads"]] == [CLEAR.data] * 3
     assert headers["Access-Control-Allow-Origin"] == UI
 
 
 async def test_what_a_page_sends_is_encoded_with_the_first_key(door: Door) -> None:
     status, answer, _ = await ask(door, "/encode", wire(CLEAR))
-
     [payload] = answer["payloads"]
     metadata = {name: b64decode(value) for name, value in payload["metadata"].items()}
     assert (status, metadata) == (200, {"encoding": ENCODING, KEY_ID: b"new"})
@@ -85,7 +83,6 @@ async def test_a_browser_may_ask_for_a_page_of_the_web_ui_only(door: Door) -> No
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", f"{UI}.evil.example", ""])
 async def test_a_page_of_another_origin_is_told_nothing(door: Door, origin: str) -> None:
     status, answer, headers = await decode(door, await sealed(NEW), Origin=origin)
-
     assert status == 403
     assert "BOX_OFFICE_CODEC_ORIGINS" in answer["detail"]
     assert "Access-Control-Allow-Origin" not in headers
@@ -110,7 +107,6 @@ async def test_a_payload_that_cannot_be_read_is_refused_with_the_reason(door: Do
     tampered = await sealed(NEW)
     tampered.data = tampered.data[:-1]
     unknown = await sealed("k3:" + b64encode(bytes(32)).decode())
-
     for payload, told in ((tampered, "tampered with"), (unknown, "key 'k3', which is missing")):
         status, answer, _ = await decode(door, CLEAR, payload)
         assert status == 422

@@ -36,11 +36,10 @@ def load() -> Compose:
 
 
 def ours(compose: Compose) -> dict[str, Service]:
-    return {name: each for name, each in compose["services"].items() if "build" in each}
+    return {name: service for name, service in compose["services"].items() if "build" in service}
 
 
 def is_job(service: Service) -> bool:
-    """Whether it comes to an end by itself."""
     restart: str = service["restart"]
     return restart != "unless-stopped"
 
@@ -51,13 +50,13 @@ def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
         case str():
             return REQUIRED.sub(lambda found: variables[found[1]], value)
         case list():
-            return [interpolated(each, variables) for each in value]
+            return [interpolated(part, variables) for part in value]
         case dict():
             passed = {
-                key: variables.get(key) if each is None else interpolated(each, variables)
-                for key, each in value.items()
+                key: variables.get(key) if part is None else interpolated(part, variables)
+                for key, part in value.items()
             }
-            return {key: each for key, each in passed.items() if each is not None}
+            return {key: part for key, part in passed.items() if part is not None}
         case _:
             return value
 
@@ -65,8 +64,8 @@ def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
 def faults(compose: Compose) -> list[str]:
     """Faults of the shape, or else of the meaning."""
     shape = [
-        f"{each.json_path}: {each.message}"
-        for each in Draft202012Validator(SCHEMA).iter_errors(compose)
+        f"{error.json_path}: {error.message}"
+        for error in Draft202012Validator(SCHEMA).iter_errors(compose)
     ]
     return shape or [
         f"{name}: {fault}"
@@ -111,9 +110,9 @@ def _environment(service: Service) -> Iterator[str]:
             yield f"{name} has its secret in the file"
         needed = REQUIRED.findall(value or "") + ([name] if value is None else [])
         yield from (
-            f"{each} is not explained in .env.example"
-            for each in needed
-            if f"{each}=" not in EXAMPLE
+            f"{variable} is not explained in .env.example"
+            for variable in needed
+            if f"{variable}=" not in EXAMPLE
         )
 
 
@@ -157,9 +156,9 @@ def _access(service: Service) -> Iterator[str]:
 def _connections(compose: Compose) -> Iterator[str]:
     """All that our processes may open at once; jobs and people come on top."""
     processes = sum(
-        each["deploy"].get("replicas", 1)
-        for each in ours(compose).values()
-        if "BOX_OFFICE_DATABASE_URL" in each.get("environment", {})
+        service["deploy"].get("replicas", 1)
+        for service in ours(compose).values()
+        if "BOX_OFFICE_DATABASE_URL" in service.get("environment", {})
     )
     most = int(compose["services"]["postgres"]["command"][-1].removeprefix("max_connections="))
     if processes * CONNECTIONS > most:

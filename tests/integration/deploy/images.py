@@ -1,14 +1,11 @@
 """What deploy/Dockerfile puts into an image, and what such an image can run."""
 
-import ast
 import json
 import re
 import shutil
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +14,6 @@ import typer
 from entrypoints.cli.app import app
 
 ROOT = Path(__file__).parents[3]
-DISTRIBUTIONS = packages_distributions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,7 @@ class Stage:
     @property
     def sources(self) -> list[str]:
         copies = (rest.split() for name, rest in self.instructions if name == "COPY")
-        return [each for words in copies if "--from" not in words[0] for each in words[:-1]]
+        return [source for words in copies if "--from" not in words[0] for source in words[:-1]]
 
 
 def stages(dockerfile: str) -> dict[str, Stage]:
@@ -56,14 +52,12 @@ def is_ignored(path: str, dockerignore: str) -> bool:
     ignored = False
     for line in dockerignore.splitlines():
         pattern = line.removeprefix("!")
-        if not line.startswith("#") and any(fnmatch(each, pattern) for each in above):
+        if not line.startswith("#") and any(fnmatch(part, pattern) for part in above):
             ignored = not line.startswith("!")
     return ignored
 
 
 def copy(target: str, into: Path) -> None:
-    """Copies what the image has of this repository."""
-
     def left_out(directory: str, names: list[str]) -> set[str]:
         above = Path(directory).relative_to(ROOT)
         return {name for name in names if is_ignored(str(above / name), DOCKERIGNORE)}
@@ -75,48 +69,7 @@ def copy(target: str, into: Path) -> None:
             shutil.copy(ROOT / source, into)
 
 
-def locked(target: str) -> set[str]:
-    """The distributions that the image has."""
-    names = set(_pinned("requirements.lock"))
-    if target == "sandbox":
-        build = dict(STAGES["locked-sandbox"].instructions)["RUN"]
-        more = re.findall(r"awk '/\^\(([a-z|]+)\)==", build)[0].split("|")
-        names |= set(more) & set(_pinned("requirements-dev.lock"))
-    return names
-
-
-def missing_imports(target: str) -> dict[str, set[str]]:
-    """By file: the modules that it imports and the image lacks."""
-    contents, distributions = STAGES[target].sources, locked(target)
-    own = {Path(each).stem for each in contents}
-    found = {
-        str(file.relative_to(ROOT)): {
-            each
-            for each in imports(file.read_text())
-            if each not in own and not is_provided(each, distributions)
-        }
-        for source in contents
-        for file in ([ROOT / source] if source.endswith(".py") else (ROOT / source).rglob("*.py"))
-    }
-    return {file: modules for file, modules in found.items() if modules}
-
-
-def imports(source: str) -> Iterator[str]:
-    """The top level names of the modules that a source imports, anywhere in it."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (each.name.split(".")[0] for each in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0]
-
-
-def is_provided(module: str, distributions: set[str]) -> bool:
-    by = {re.sub(r"[-_.]+", "-", each).lower() for each in DISTRIBUTIONS.get(module, [])}
-    return module in sys.stdlib_module_names or bool(by & distributions)
-
-
 def runs(command: Sequence[str], target: str) -> bool:
-    """Whether the image has the program of a command line."""
     contents = STAGES[target].sources
     match command:
         case ["python", "-m", module, *_]:
@@ -139,7 +92,3 @@ def default_command(target: str) -> list[str]:
 
 def _commands() -> set[str]:
     return set(getattr(typer.main.get_command(app), "commands", {}))
-
-
-def _pinned(lock: str) -> list[str]:
-    return re.findall(r"^([a-z0-9-]+)(?:\[[a-z,-]+\])?==", (ROOT / lock).read_text(), re.MULTILINE)

@@ -62,7 +62,7 @@ class Pod:
 
     @property
     def ports(self) -> dict[str, int]:
-        return {each["name"]: each["containerPort"] for each in self.container.get("ports", [])}
+        return {port["name"]: port["containerPort"] for port in self.container.get("ports", [])}
 
     @property
     def probes(self) -> list[Resource]:
@@ -70,7 +70,6 @@ class Pod:
 
 
 def load() -> list[Resource]:
-    """Every resource, as the two kustomizations list their files."""
     return [
         resource
         for file in sorted(listed_files())
@@ -88,9 +87,9 @@ def listed_files() -> set[Path]:
 
 def pods(resources: Sequence[Resource]) -> list[Pod]:
     templates = [
-        (each["metadata"]["name"], each["spec"]["template"])
-        for each in resources
-        if each["kind"] in ("Deployment", "Job", "WorkerDeployment")
+        (resource["metadata"]["name"], resource["spec"]["template"])
+        for resource in resources
+        if resource["kind"] in ("Deployment", "Job", "WorkerDeployment")
     ]
     return [Pod(name, it["metadata"]["labels"], it["spec"]) for name, it in templates]
 
@@ -117,17 +116,19 @@ def asked_paths() -> list[tuple[str, int, str]]:
 
 def faults(resources: Sequence[Resource]) -> list[str]:
     """Faults of the shape, or else of the meaning."""
-    by_name = {(each["kind"], each["metadata"]["name"]): each for each in resources}
+    by_name = {(resource["kind"], resource["metadata"]["name"]): resource for resource in resources}
     shape = [
-        f"{_name(each)}: {fault}" for each in resources for fault in _shape_of(json.dumps(each))
+        f"{name_of(resource)}: {fault}"
+        for resource in resources
+        for fault in _shape_of(json.dumps(resource))
     ]
     return shape or [
         *(f"{pod.owner}: {fault}" for pod in pods(resources) for fault in _pod(pod)),
         *(
-            f"{_name(each)}: {fault}"
-            for each in resources
-            for check in CHECKS.get(each["kind"], ())
-            for fault in check(each, pods(resources), by_name)
+            f"{name_of(resource)}: {fault}"
+            for resource in resources
+            for check in CHECKS.get(resource["kind"], ())
+            for fault in check(resource, pods(resources), by_name)
         ),
     ]
 
@@ -136,7 +137,8 @@ def selects(selector: Resource, labels: Mapping[str, str]) -> bool:
     return all(
         labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()
     ) and all(
-        labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", [])
+        labels.get(expression["key"]) in expression["values"]
+        for expression in selector.get("matchExpressions", [])
     )
 
 
@@ -176,8 +178,8 @@ def _shape(resource: Resource) -> Iterator[str]:
         yield f"{resource['apiVersion']} has no {kind}"
     schema = {**definition["spec"], "$defs": CUSTOM["$defs"]}
     yield from (
-        f"{each.json_path}: {each.message}"
-        for each in Draft202012Validator(schema).iter_errors(resource["spec"])
+        f"{error.json_path}: {error.message}"
+        for error in Draft202012Validator(schema).iter_errors(resource["spec"])
     )
     template = resource["spec"].get("template")
     if kind == "WorkerDeployment":
@@ -226,35 +228,35 @@ def _probes(pod: Pod) -> Iterator[str]:
 
 def _environment(pod: Pod) -> Iterator[str]:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    given = {each["name"]: each for each in pod.container.get("env", [])}
+    given = {variable["name"]: variable for variable in pod.container.get("env", [])}
     if "envFrom" in pod.container:
         if pod.container["envFrom"] != [{"configMapRef": {"name": "settings"}}]:
             yield "takes settings from what is not there"
         listening = {SETTINGS[f"BOX_OFFICE_{name}_ADDRESS"] for name in ("HEALTH", "METRICS")}
-        if {int(each.split(":")[1]) for each in listening} != set(pod.ports.values()):
+        if {int(address.split(":")[1]) for address in listening} != set(pod.ports.values()):
             yield "does not listen at the ports that it names"
     for name in [*given, *(SETTINGS if "envFrom" in pod.container else {})]:
         if name.startswith(PREFIX) and name not in known:
             yield f"unknown setting {name}"
-    for each in given.values():
-        secret = each.get("valueFrom", {}).get("secretKeyRef")
+    for variable in given.values():
+        secret = variable.get("valueFrom", {}).get("secretKeyRef")
         if secret and (secret["name"], secret["key"] in SECRET_KEYS) != ("box-office", True):
             yield f"README.md does not say who provides {secret['name']}/{secret['key']}"
 
 
-def _selects_pods(each: Resource, all_pods: Sequence[Pod], _: object) -> Iterator[str]:
-    spec = each["spec"]
+def _selects_pods(resource: Resource, all_pods: Sequence[Pod], _: object) -> Iterator[str]:
+    spec = resource["spec"]
     selector = (
         {"matchLabels": spec["selector"]}
-        if each["kind"] == "Service"
-        else spec["podSelector" if each["kind"] == "NetworkPolicy" else "selector"]
+        if resource["kind"] == "Service"
+        else spec["podSelector" if resource["kind"] == "NetworkPolicy" else "selector"]
     )
     selected = [pod for pod in all_pods if selects(selector, pod.labels)]
     if not selected:
         yield "selects no pod"
     for expression in selector.get("matchExpressions", []):
         here = {pod.labels[expression["key"]] for pod in selected}
-        yield from (f"there is no {each}" for each in expression["values"] if each not in here)
+        yield from (f"there is no {value}" for value in expression["values"] if value not in here)
     for port in spec.get("ports", []):
         yield from (
             f"{pod.owner} has no port {port['targetPort']}"
@@ -263,32 +265,36 @@ def _selects_pods(each: Resource, all_pods: Sequence[Pod], _: object) -> Iterato
         )
 
 
-def _from_and_to_known_namespaces(each: Resource, *_: object) -> Iterator[str]:
-    named = re.findall(rf"'{OF_A_NAMESPACE}': '([a-z-]+)'", str(each["spec"]))
+def _from_and_to_known_namespaces(resource: Resource, *_: object) -> Iterator[str]:
+    named = re.findall(rf"'{OF_A_NAMESPACE}': '([a-z-]+)'", str(resource["spec"]))
     yield from (f"README.md does not list {name}" for name in named if name not in NAMESPACES)
 
 
 def _lets_in_where_somebody_listens(
-    each: Resource, all_pods: Sequence[Pod], _: object
+    resource: Resource, all_pods: Sequence[Pod], _: object
 ) -> Iterator[str]:
-    selected = [pod for pod in all_pods if selects(each["spec"]["podSelector"], pod.labels)]
+    selected = [pod for pod in all_pods if selects(resource["spec"]["podSelector"], pod.labels)]
     listening = {port for pod in selected for port in pod.ports.values()}
-    opened = {port["port"] for rule in each["spec"].get("ingress", []) for port in rule["ports"]}
+    opened = {
+        port["port"] for rule in resource["spec"].get("ingress", []) for port in rule["ports"]
+    }
     yield from (f"lets in at {port}, where nobody listens" for port in opened - listening)
 
 
-def _selects_itself(each: Resource, all_pods: Sequence[Pod], _: object) -> Iterator[str]:
-    name = each["metadata"]["name"]
+def _selects_itself(resource: Resource, all_pods: Sequence[Pod], _: object) -> Iterator[str]:
+    name = resource["metadata"]["name"]
     (own,) = (pod for pod in all_pods if pod.owner == name)
     others = [pod for pod in all_pods if pod.owner != name]
-    if not selects(each["spec"]["selector"], own.labels):
+    if not selects(resource["spec"]["selector"], own.labels):
         yield "does not select its own pods"
-    if any(selects(each["spec"]["selector"], pod.labels) for pod in others):
+    if any(selects(resource["spec"]["selector"], pod.labels) for pod in others):
         yield "selects the pods of others"
 
 
-def _leads_to_temporal(each: Resource, _: object, by_name: Mapping[Any, Resource]) -> Iterator[str]:
-    options = each["spec"]["workerOptions"]
+def _leads_to_temporal(
+    resource: Resource, _: object, by_name: Mapping[Any, Resource]
+) -> Iterator[str]:
+    options = resource["spec"]["workerOptions"]
     connection = by_name.get(("Connection", options["connectionRef"]["name"]))
     if connection is None:
         yield f"there is no Connection {options['connectionRef']['name']}"
@@ -297,12 +303,12 @@ def _leads_to_temporal(each: Resource, _: object, by_name: Mapping[Any, Resource
 
 
 def _belongs_to_workers(
-    each: Resource, _: object, by_name: Mapping[Any, Resource]
+    resource: Resource, _: object, by_name: Mapping[Any, Resource]
 ) -> Iterator[str]:
-    worker = each["spec"]["workerDeploymentRef"]["name"]
+    worker = resource["spec"]["workerDeploymentRef"]["name"]
     if ("WorkerDeployment", worker) not in by_name:
         yield f"there is no WorkerDeployment {worker}"
-    for trigger in each["spec"]["template"]["spec"].get("triggers", []):
+    for trigger in resource["spec"]["template"]["spec"].get("triggers", []):
         said = trigger["metadata"]
         queue = Settings.model_fields["task_queue"].default
         if (said["endpoint"], said["taskQueue"]) != (TEMPORAL[0], queue):
@@ -311,8 +317,8 @@ def _belongs_to_workers(
             yield "names the version, which the controller does"
 
 
-def _scales(each: Resource, _: object, by_name: Mapping[Any, Resource]) -> Iterator[str]:
-    name = each["spec"]["scaleTargetRef"]["name"]
+def _scales(resource: Resource, _: object, by_name: Mapping[Any, Resource]) -> Iterator[str]:
+    name = resource["spec"]["scaleTargetRef"]["name"]
     target = by_name.get(("Deployment", name))
     if target is None:
         yield f"there is no Deployment {name}"
@@ -342,5 +348,5 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 }
 
 
-def _name(resource: Resource) -> str:
+def name_of(resource: Resource) -> str:
     return f"{resource['kind']} {resource['metadata']['name']}"

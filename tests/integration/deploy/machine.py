@@ -60,8 +60,8 @@ class Machine:
     @asynccontextmanager
     async def _run(self, name: str, called: str, words: Sequence[str]) -> AsyncIterator[Child]:
         program, *arguments = words
-        command = [*PROGRAMS[program], *(self._here(name, each) for each in arguments)]
-        environment = {key: self._here(name, each) for key, each in self._environment(name).items()}
+        command = [*PROGRAMS[program], *(self._here(name, argument) for argument in arguments)]
+        environment = {key: self._here(name, url) for key, url in self._environment(name).items()}
         nothing_else = dict.fromkeys(os.environ)
         async with child(
             self.home, called, command, environment={**nothing_else, **OF_THE_IMAGE, **environment}
@@ -73,7 +73,6 @@ class Machine:
         return environment
 
     def _here(self, name: str, text: str) -> str:
-        """The text, with the addresses of this machine."""
         if text == "/data":
             return str(self.home.directory / f"{name}-data")
         own = self._listens_at(name)
@@ -94,5 +93,5 @@ class Machine:
         after_option = {
             value for option, value in pairwise(words) if re.fullmatch(r"--([a-z]+-)?port", option)
         }
-        at_address = (each.split(":") for each in self._environment(name).values())
-        return after_option | {each[1] for each in at_address if each[0] == ANYWHERE}
+        at_address = (value.split(":") for value in self._environment(name).values())
+        return after_option | {address[1] for address in at_address if address[0] == ANYWHERE}

@@ -20,7 +20,7 @@ from entrypoints.settings import LOOPBACK
 from tests.integration.deploy.compose import interpolated, is_job, load, ours
 from tests.integration.deploy.kubernetes import asked_paths
 from tests.integration.deploy.machine import Machine
-from tests.support.patience import SOON_SECONDS
+from tests.support.waiting import eventually
 
 VARIABLES = {  # of .env
     "POSTGRES_PASSWORD": "of-the-database",
@@ -31,7 +31,7 @@ VARIABLES = {  # of .env
 }
 COMPOSE = load()
 OURS = ours(COMPOSE)
-LONG_RUNNING = [name for name, each in OURS.items() if not is_job(each)]
+LONG_RUNNING = [name for name, service in OURS.items() if not is_job(service)]
 
 
 @asynccontextmanager
@@ -57,7 +57,6 @@ async def _up(directory: Path) -> AsyncIterator[tuple[Machine, dict[str, Child]]
 
 
 async def _cli(machine: Machine, *arguments: str) -> Any:
-    """`docker compose run --rm cli ...`: its answer."""
     async with machine.run("cli", *arguments, "--json") as command:
         assert await command.wait() == 0, command.log_tail()
         return json.loads(command.log.read_bytes()[command.log_start :])
@@ -75,12 +74,13 @@ async def _ask(machine: Machine, name: str, port: int, path: str) -> bytes:
 
 async def _until_told(machine: Machine) -> list[str]:
     """The states of the provider's notices, once none waits."""
-    async with asyncio.timeout(SOON_SECONDS):
-        while True:
-            notices = json.loads(await _ask(machine, "provider", 8400, "/v1/notices"))
-            states = [each["state"] for each in notices]
-            if "waiting" not in states:
-                return states
+
+    async def states() -> list[str]:
+        notices = json.loads(await _ask(machine, "provider", 8400, "/v1/notices"))
+        states = [notice["state"] for notice in notices]
+        return [] if "waiting" in states else states
+
+    return await eventually(states, "every notice is told")
 
 
 @pytest.mark.timeout(240)
@@ -92,14 +92,14 @@ async def test_what_the_file_says_sells_a_ticket_and_stops_in_good_order(tmp_pat
         paid = await _cli(machine, "pay", "ann-1")
         assert (placed["status"], paid["status"]) == ("confirmed", "applied")
         assert await _until_told(machine) == ["delivered"]
-        subjects = [each["subject"] for each in await _cli(machine, "mail", "--client", "ann")]
+        subjects = [mail["subject"] for mail in await _cli(machine, "mail", "--client", "ann")]
         assert "Your tickets for booking ann-1" in subjects
         assert await _cli(machine, "verify") == {"findings": []}
 
         for name, port, path in asked_paths():
             await _ask(machine, name, port, path)
 
-        codes = await asyncio.gather(*(each.stop() for each in started.values()))
+        codes = await asyncio.gather(*(process.stop() for process in started.values()))
         assert dict(zip(started, codes, strict=True)) == dict.fromkeys(started, 0)
         for name in started:
             with pytest.raises(RuntimeError, match="not healthy"):

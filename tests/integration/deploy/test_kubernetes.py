@@ -20,6 +20,7 @@ from tests.integration.deploy.kubernetes import (
     faults,
     listed_files,
     load,
+    name_of,
     pods,
 )
 
@@ -32,7 +33,7 @@ def test_the_manifests_have_no_faults() -> None:
 
 
 def test_every_file_is_listed_in_a_kustomization() -> None:
-    files = {each for each in FOLDER.rglob("*.yaml") if each.name not in NOT_APPLIED}
+    files = {file for file in FOLDER.rglob("*.yaml") if file.name not in NOT_APPLIED}
     assert files == listed_files()
 
 
@@ -42,26 +43,26 @@ def test_both_kustomizations_run_the_same_image_under_the_name_of_the_manifests(
     assert {pod.container["image"] for pod in pods(load())} == {image["name"]}
     roots = [FOLDER / "kustomization.yaml", FOLDER / "codec-server" / "kustomization.yaml"]
     components = [
-        (root.parent / each).resolve()
+        (root.parent / component_path).resolve()
         for root in roots
-        for each in yaml.safe_load(root.read_text())["components"]
+        for component_path in yaml.safe_load(root.read_text())["components"]
     ]
     assert components == [FOLDER / "image"] * 2
 
 
 def test_every_key_that_is_asked_for_is_used() -> None:
     used = {
-        each["valueFrom"]["secretKeyRef"]["key"]
+        variable["valueFrom"]["secretKeyRef"]["key"]
         for pod in pods(load())
-        for each in pod.container["env"]
-        if "valueFrom" in each
+        for variable in pod.container["env"]
+        if "valueFrom" in variable
     }
     assert used == SECRET_KEYS
 
 
 def test_the_alert_rules_find_the_jobs_that_a_cluster_names() -> None:
     rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
-    (monitor,) = (each for each in load() if each["kind"] == "PodMonitor")
+    (monitor,) = (resource for resource in load() if resource["kind"] == "PodMonitor")
     jobs = {pod.labels[monitor["spec"]["jobLabel"]] for pod in pods(load())}
     assert set(re.findall(r'job="([^"]+)"', rules)) <= jobs
 
@@ -93,119 +94,61 @@ def _no_probe(it: Resource) -> object:
     return it["spec"]["template"]["spec"]["containers"][0].pop("livenessProbe")
 
 
-NAMESPACE = "kubernetes.io/metadata.name"
 OTHER = {"matchLabels": {"app.kubernetes.io/component": "others"}}
-UNKNOWN_KEY = {
-    "name": "BOX_OFFICE_SMTP_URL",
-    "valueFrom": {"secretKeyRef": {"name": "box-office", "key": "smtp"}},
-}
+TO_X = [{"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "x"}}}]}]
+PORT_8081 = [{"name": "health", "containerPort": 8081}]
+UNKNOWN_SETTING = [{"name": "BOX_OFFICE_DATABASE", "value": "x"}]
+UNKNOWN_KEY = {"secretKeyRef": {"name": "box-office", "key": "smtp"}}
+UNKNOWN_SECRET = [{"name": "BOX_OFFICE_SMTP_URL", "valueFrom": UNKNOWN_KEY}]
+OTHER_SERVER = {"connectionRef": {"name": "x"}, "temporalNamespace": "default"}
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "damage", "fault"),
+    ("name", "damage", "fault"),
     [
+        ("Deployment webhooks", _container(command=["python", "-m", "x.htp"]), "cannot run"),
+        ("WorkerDeployment worker", _container(command=["worker.py"]), "cannot run"),
+        ("Deployment webhooks", _pod(securityContext={}), "is not what the namespace admits"),
+        ("Deployment webhooks", _container(securityContext={}), "container is not locked down"),
+        ("Job migrate", _pod(automountServiceAccountToken=True), "is given a token"),
+        ("Deployment webhooks", _container(resources={}), "says nothing of what it needs"),
+        ("Deployment webhooks", _pod(terminationGracePeriodSeconds=25), "is killed while"),
+        ("Deployment webhooks", _container(ports=[]), "is asked at port http"),
+        ("WorkerDeployment worker", _container(ports=PORT_8081), "does not listen at the ports"),
+        ("Deployment consumers", _container(env=UNKNOWN_SETTING), "setting BOX_OFFICE_DATABASE"),
+        ("Deployment webhooks", _container(env=UNKNOWN_SECRET), "does not say who provides"),
+        ("Deployment webhooks", _spec(selector=OTHER), "does not select its own pods"),
+        ("Service webhooks", _spec(selector={"app": "x"}), "selects no pod"),
+        ("Service webhooks", _spec(ports=[{"port": 80, "targetPort": "web"}]), "has no port web"),
+        ("PodDisruptionBudget webhooks", _spec(selector=OTHER), "selects no pod"),
+        ("PodMonitor box-office", _spec(selector=OTHER), "selects no pod"),
+        ("NetworkPolicy notices", _spec(podSelector=OTHER), "selects no pod"),
+        ("NetworkPolicy notices", _spec(ingress=[{"ports": [{"port": 80}]}]), "lets in at 80"),
+        ("NetworkPolicy temporal", _spec(egress=TO_X), "README.md does not list x"),
+        ("Deployment webhooks", _no_probe, "nobody knows whether it works"),
+        ("WorkerDeployment worker", _spec(workerOptions=OTHER_SERVER), "there is no Connection x"),
+        ("Connection temporal", _spec(hostPort="elsewhere:7233"), "leads elsewhere"),
+        ("WorkerDeployment worker", _spec(replicas=3), "Additional properties are not allowed"),
+        ("Deployment consumers", _spec(replicas=3), "fights over the replicas of consumers"),
+        ("ScaledObject consumers", _spec(scaleTargetRef={"name": "x"}), "no Deployment x"),
+        ("WorkerResourceTemplate scaling", _trigger(taskQueue="x"), "counts another backlog"),
+        ("WorkerResourceTemplate scaling", _trigger(namespace="default"), "names the version"),
+        ("WorkerResourceTemplate scaling", _trigger(targetQueue="1"), "is not valid under any"),
         (
-            "Deployment",
-            "webhooks",
-            _container(command=["python", "-m", "entrypoints.htp"]),
-            "cannot run",
-        ),
-        ("WorkerDeployment", "worker", _container(command=["worker.py"]), "cannot run"),
-        ("Deployment", "webhooks", _pod(securityContext={}), "is not what the namespace admits"),
-        (
-            "Deployment",
-            "webhooks",
-            _container(securityContext={}),
-            "its container is not locked down",
-        ),
-        ("Job", "migrate", _pod(automountServiceAccountToken=True), "is given a token"),
-        ("Deployment", "webhooks", _container(resources={}), "says nothing of what it needs"),
-        ("Deployment", "webhooks", _pod(terminationGracePeriodSeconds=25), "is killed while"),
-        ("Deployment", "webhooks", _container(ports=[]), "is asked at port http"),
-        (
-            "WorkerDeployment",
-            "worker",
-            _container(ports=[{"name": "health", "containerPort": 8081}]),
-            "does not listen at the ports that it names",
-        ),
-        (
-            "Deployment",
-            "consumers",
-            _container(env=[{"name": "BOX_OFFICE_DATABASE", "value": "x"}]),
-            "unknown setting BOX_OFFICE_DATABASE",
-        ),
-        (
-            "Deployment",
-            "webhooks",
-            _container(env=[UNKNOWN_KEY]),
-            "README.md does not say who provides",
-        ),
-        ("Deployment", "webhooks", _spec(selector=OTHER), "does not select its own pods"),
-        ("Service", "webhooks", _spec(selector={"app": "x"}), "selects no pod"),
-        (
-            "Service",
-            "webhooks",
-            _spec(ports=[{"port": 80, "targetPort": "web"}]),
-            "webhooks has no port web",
-        ),
-        ("PodDisruptionBudget", "webhooks", _spec(selector=OTHER), "selects no pod"),
-        ("PodMonitor", "box-office", _spec(selector=OTHER), "selects no pod"),
-        ("NetworkPolicy", "notices", _spec(podSelector=OTHER), "selects no pod"),
-        (
-            "NetworkPolicy",
-            "notices",
-            _spec(ingress=[{"ports": [{"port": 80}]}]),
-            "lets in at 80, where nobody listens",
-        ),
-        (
-            "NetworkPolicy",
-            "temporal",
-            _spec(egress=[{"to": [{"namespaceSelector": {"matchLabels": {NAMESPACE: "x"}}}]}]),
-            "README.md does not list x",
-        ),
-        ("Deployment", "webhooks", _no_probe, "nobody knows whether it works"),
-        (
-            "WorkerDeployment",
-            "worker",
-            _spec(workerOptions={"connectionRef": {"name": "x"}, "temporalNamespace": "default"}),
-            "there is no Connection x",
-        ),
-        ("Connection", "temporal", _spec(hostPort="elsewhere:7233"), "leads elsewhere"),
-        ("WorkerDeployment", "worker", _spec(replicas=3), "Additional properties are not allowed"),
-        ("Deployment", "consumers", _spec(replicas=3), "fights over the replicas of consumers"),
-        (
-            "ScaledObject",
-            "consumers",
-            _spec(scaleTargetRef={"name": "x"}),
-            "there is no Deployment x",
-        ),
-        ("WorkerResourceTemplate", "scaling", _trigger(taskQueue="x"), "counts another backlog"),
-        (
-            "WorkerResourceTemplate",
-            "scaling",
-            _trigger(namespace="default"),
-            "names the version, which the controller does",
-        ),
-        ("WorkerResourceTemplate", "scaling", _trigger(targetQueue="1"), "is not valid under any"),
-        (
-            "WorkerResourceTemplate",
-            "disruption",
+            "WorkerResourceTemplate disruption",
             _spec(workerDeploymentRef={"name": "x"}),
             "there is no WorkerDeployment x",
         ),
-        ("Deployment", "webhooks", _pod(restart="Always"), "Additional properties are not allowed"),
-        ("WorkerDeployment", "worker", _pod(restart="Always"), "Additional properties are not"),
+        ("Deployment webhooks", _pod(restart="Always"), "Additional properties are not allowed"),
+        ("WorkerDeployment worker", _pod(restart="Always"), "Additional properties are not"),
     ],
 )
-def test_a_fault_is_found(kind: str, name: str, damage: Damage, fault: str) -> None:
+def test_a_fault_is_found(name: str, damage: Damage, fault: str) -> None:
     resources = load()
     before = set(faults(resources))
-    (damaged,) = (
-        each for each in resources if (each["kind"], each["metadata"]["name"]) == (kind, name)
-    )
+    (damaged,) = (resource for resource in resources if name_of(resource) == name)
     damage(damaged)
-    found = [each for each in faults(resources) if each not in before]
-    assert any(fault in each for each in found), found
+    assert any(fault in found for found in set(faults(resources)) - before)
 
 
 def test_a_secret_in_the_tree_is_found() -> None:

@@ -1,7 +1,6 @@
 """The embedded servers: they never outlive their parent, and forget nothing when killed."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -84,32 +83,6 @@ async def test_servers_end_when_their_parent_is_killed_and_forget_nothing(tmp_pa
         async with claim(tmp_path):  # every server held the claim as well: they are gone
             pass
     await _assert_nothing_is_lost(tmp_path)
-
-
-async def test_nothing_is_lost_when_everything_is_killed_at_once(tmp_path: Path) -> None:
-    async with _parent(tmp_path) as (parent, servers):
-        for pid in (*servers, parent.pid):
-            os.kill(pid, signal.SIGKILL)
-        await parent.wait()
-        await _assert_nothing_is_lost(tmp_path)
-
-
-async def test_a_directory_is_claimed_once(tmp_path: Path) -> None:
-    async with claim(tmp_path):
-        with pytest.raises(StackError, match=f"in use by process {os.getpid()}"):
-            async with claim(tmp_path):
-                pass
-    async with claim(tmp_path):
-        pass  # and free again
-
-
-async def test_a_taken_port_is_refused(tmp_path: Path) -> None:
-    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = taken.sockets[0].getsockname()[1]
-    async with taken, claim(tmp_path) as home:
-        with pytest.raises(StackError, match=f"port {port} cannot be used: Address already in use"):
-            async with postgres(home, port=port):
-                pass
 
 
 def test_reserved_ports_are_all_different() -> None:

@@ -28,7 +28,6 @@ Temporal: TypeAlias = Callable[..., Awaitable[str]]
 
 @pytest.fixture
 async def client(temporal: TemporalServer, namespace: str) -> Client:
-    """The worker's."""
     return await Client.connect(
         temporal.address, namespace=namespace, data_converter=data_converter(KEYS)
     )
@@ -58,14 +57,12 @@ async def test_with_the_codec_server_it_shows_a_booking_and_cancels_it(
     running: Stage, client: Client, temporal_command: Temporal
 ) -> None:
     await running.process.place(place("b1", "3-7"))
-
     question = ("query", "--name", "status")
     assert "ann" not in await temporal_command(*question, decoded=False)
     assert '"client_id": "ann"' in await temporal_command(*question)
     answer = await temporal_command(
         "update", "execute", "--name", "cancel", "--input", '{"reason": "Ann is ill"}'
     )
-
     assert "Ann is ill" in answer
     outcome = await booking_handle(client, BookingId("b1")).result()
     assert (outcome.status, outcome.reason) == ("cancelled", "Ann is ill")
@@ -75,9 +72,7 @@ async def test_plaintext_sent_past_the_codec_server_is_refused_and_the_booking_g
     running: Stage, temporal_command: Temporal
 ) -> None:
     await running.process.place(place("b1", "3-7"))
-
     for message in (("update", "execute", "--name", "cancel"), ("signal", "--name", "settled")):
         await temporal_command(*message, "--input", '{"payment_id": "p1"}', decoded=False)
-
     answer = await running.process.cancel(BookingId("b1"), "ill")
     assert (answer.status, answer.reason) == ("cancelled", "ill")

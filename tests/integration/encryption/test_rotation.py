@@ -33,15 +33,13 @@ def settings(database: str, task_queue: str) -> Settings:
 async def restarted(
     settings: Settings, temporal: TemporalServer, namespace: str, *keys: str
 ) -> AsyncIterator[tuple[Stage, Client]]:
-    """Worker and client with these keys."""
-    converter = data_converter([SecretStr(each) for each in keys])
+    converter = data_converter([SecretStr(key) for key in keys])
     client = await Client.connect(temporal.address, namespace=namespace, data_converter=converter)
     async with opened_stage(settings, client) as stage, worker(client, settings, stage.parts):
         yield stage, client
 
 
 async def key_of(process: WorkflowHandle[BookingWorkflow, BookingOutcome]) -> str | None:
-    """The key that encrypted what the process began with."""
     started = (await process.fetch_history()).events[0].workflow_execution_started_event_attributes
     [payload] = started.input.payloads
     return payload.metadata[KEY_ID].decode() if KEY_ID in payload.metadata else None
@@ -70,8 +68,8 @@ async def test_no_booking_notices_a_change_of_keys(
                 money = payment(request.booking_id, f"p{number}")
                 assert (await stage.process.pay(money)).status == "applied"
                 assert (await stage.process.pay(money)).status == "applied"
-            ended = [booking_handle(client, BookingId(f"b{each}")) for each in range(number)]
-            assert {(await each.result()).status for each in ended} <= {"settled"}
+            ended = [booking_handle(client, BookingId(f"b{earlier}")) for earlier in range(number)]
+            assert {(await process.result()).status for process in ended} <= {"settled"}
 
 
 async def test_a_booking_whose_key_is_missing_waits_until_it_is_back(
@@ -79,7 +77,6 @@ async def test_a_booking_whose_key_is_missing_waits_until_it_is_back(
 ) -> None:
     async with restarted(settings, temporal, namespace, OLD) as (stage, _):
         await stage.process.place(place("b1", "1-1"))
-
     async with restarted(settings, temporal, namespace, NEW) as (stage, client):
         assert (await stage.process.place(place("b2", "1-2"))).status == "confirmed"
         process = booking_handle(client, BookingId("b1"))
@@ -87,7 +84,6 @@ async def test_a_booking_whose_key_is_missing_waits_until_it_is_back(
             await (await process.describe()).static_summary()
         await process.cancel()
         await until_a_task_failed(process)
-
     async with restarted(settings, temporal, namespace, NEW, OLD) as (_, client):
         outcome = await booking_handle(client, BookingId("b1")).result()
         assert (outcome.status, outcome.reason) == ("cancelled", "process cancelled")
@@ -98,7 +94,6 @@ async def test_a_booking_whose_key_is_lost_begins_anew_from_the_log(
 ) -> None:
     async with restarted(settings, temporal, namespace, OLD) as (stage, _):
         await stage.process.place(place("b1", "1-1"))
-
     async with restarted(settings, temporal, namespace, NEW) as (stage, client):
         await booking_handle(client, BookingId("b1")).terminate()
         lost = await unended_bookings(stage.parts.verification, stage.parts.bookings)

@@ -60,10 +60,9 @@ async def test_with_encryption_no_client_seat_amount_or_reason_is_in_the_file(
         async with opened_stage(settings, client) as stage, _working(stage, client):
             await _every_way(stage, client)
         await _all_replay(client)
-
-    database_file, log = (tmp_path / f"temporal.db{each}" for each in ("", "-wal"))
+    database_file, log = (tmp_path / f"temporal.db{suffix}" for suffix in ("", "-wal"))
     stored = database_file.read_bytes() + log.read_bytes()
-    assert {each for each in PUBLIC + PRIVATE if each.encode() in stored} == set(found)
+    assert {word for word in PUBLIC + PRIVATE if word.encode() in stored} == set(found)
 
 
 async def _every_way(stage: Stage, client: Client) -> None:
@@ -72,10 +71,8 @@ async def _every_way(stage: Stage, client: Client) -> None:
     assert (await stage.process.place(_place("denied", SEAT))).status == "denied"
     money = payment("paid", amount=PRICE).model_copy(update={"payer": PAYER})
     assert (await stage.process.pay(money)).status == "applied"
-
     await stage.process.place(_place("cancelled", OTHER_SEAT))
     assert (await stage.process.cancel(BookingId("cancelled"), REASON)).reason == REASON
-
     await start_booking(client, stage.settings.task_queue, _place("broken", OTHER_SEAT))
     with pytest.raises(WorkflowFailureError) as failed:
         await booking_handle(client, BookingId("broken")).result()
@@ -86,12 +83,10 @@ async def _every_way(stage: Stage, client: Client) -> None:
 async def _all_replay(client: Client) -> None:
     histories = client.list_workflows().map_histories()
     replayer = Replayer(
-        workflows=WORKFLOWS,
-        workflow_runner=workflow_runner(),
-        data_converter=client.data_converter,
+        workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=client.data_converter
     )
     async with replayer.workflow_replay_iterator(histories) as results:
-        assert [each.replay_failure async for each in results] == [None] * 5
+        assert [result.replay_failure async for result in results] == [None] * 5
 
 
 async def _one_defect(step: Step, booking_id: BookingId) -> None:

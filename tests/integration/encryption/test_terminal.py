@@ -28,7 +28,6 @@ A_BOOKING = ("--concert", "concertA", "--client", "ann", "--seat", "1-1", "--id"
 
 @pytest.fixture
 async def client(temporal: TemporalServer, namespace: str) -> Client:
-    """The worker's."""
     return await Client.connect(
         temporal.address, namespace=namespace, data_converter=data_converter([SecretStr(NEW)])
     )
@@ -45,7 +44,6 @@ async def test_the_starter_places_and_pays_with_the_same_one_setting(
             stdout=asyncio.subprocess.PIPE,
         )
         output, _ = await process.communicate()
-
     assert process.returncode == 0
     assert b'"status": "confirmed"' in output
     assert b'"status": "applied"' in output
@@ -55,9 +53,7 @@ async def test_without_a_key_the_setting_is_named(servers: Settings, client: Cli
     async with opened_stage(servers, client) as stage, worker(client, servers, stage.parts):
         await stage.process.place(place("b1", "1-1"))
         await stage.process.cancel(BookingId("b1"), "ill")
-
         ran = await run("cancel", "b1", "--reason", "ill", "--json")
-
     assert ran.exit_code == 2, ran
     told = json.loads(ran.stdout)["error"]
     assert (told["type"], told["field"]) == ("BadInput", "BOX_OFFICE_PAYLOAD_KEYS")
@@ -70,10 +66,8 @@ async def test_the_filter_of_a_client_finds_bookings_of_every_key(
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", f"{OLD},{NEW}")
     async with opened_stage(servers, client) as stage, worker(client, servers, stage.parts):
         await stage.process.place(place("b1", "1-1"))
-
         query = (await run("client-filter", "ann")).stdout.strip()
         found = await first_of(client, query)
-
     assert found.id == "booking-b1"
     assert found.typed_search_attributes[CLIENT_ID] == ring(NEW).pseudonym("ann")
     assert "ann" not in query
@@ -83,6 +77,6 @@ async def first_of(client: Client, query: str) -> WorkflowExecution:
     """Waits for it: a list is a moment behind."""
 
     async def found() -> list[WorkflowExecution]:
-        return [each async for each in client.list_workflows(query)]
+        return [process async for process in client.list_workflows(query)]
 
     return (await eventually(found, query))[0]

@@ -53,8 +53,8 @@ class Cable:
             asyncio.create_task(self._unplugged.wait()),
         )
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for each in ends:
-            each.cancel()
+        for end in ends:
+            end.cancel()
         for writer in (to_client, to_server):
             writer.transport.abort()
         await asyncio.wait(ends)

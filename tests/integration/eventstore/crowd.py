@@ -26,14 +26,12 @@ Write = Callable[[asyncpg.Connection, StoredEvent], Awaitable[None]]
 
 
 async def write(tx: asyncpg.Connection | asyncpg.Pool, event: StoredEvent) -> None:
-    """An effect: a row."""
     await tx.execute(
         "INSERT INTO effect (slice, position) VALUES ($1, $2)", event.slice, event.position
     )
 
 
 async def effects_of(pool: asyncpg.Pool) -> Mapping[Slice, list[int]]:
-    """The positions whose effects happened, in the order in which they did."""
     by_slice = defaultdict(list)
     for row in await pool.fetch("SELECT slice, position FROM effect ORDER BY number"):
         by_slice[row["slice"]].append(row["position"])
@@ -41,15 +39,12 @@ async def effects_of(pool: asyncpg.Pool) -> Mapping[Slice, list[int]]:
 
 
 async def events_in(pool: asyncpg.Pool) -> Mapping[Slice, list[int]]:
-    """What the effects should be."""
     heads = await PostgresEventStore(pool).heads(BOOKING)
     return {slice: list(range(1, head + 1)) for slice, head in heads.items() if head}
 
 
 @dataclass(frozen=True)
 class Member:
-    """A consumer, as if in a process of its own."""
-
     id: UUID
     pool: asyncpg.Pool
     running: asyncio.Task[None]
@@ -66,7 +61,6 @@ class Crowd:
         self.living: list[Member] = []
 
     async def join(self) -> None:
-        """A new member starts."""
         self._born += 1
         id = UUID(int=self._born)
         pool = await asyncpg.create_pool(self._database, min_size=1, max_size=6)
@@ -80,7 +74,6 @@ class Crowd:
         self.living.append(Member(id, pool, asyncio.create_task(consumer.run())))
 
     async def leave(self, member: Member) -> None:
-        """A member is told to stop, and says goodbye."""
         self.living.remove(member)
         member.running.cancel()
         await asyncio.wait([member.running])

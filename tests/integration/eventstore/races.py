@@ -95,7 +95,6 @@ class Follower:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Read all the time, and at the end whatever is left."""
         async with asyncio.TaskGroup() as group:
             task = group.create_task(self._read_on())
             yield

@@ -8,22 +8,11 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
-from eventstore.api import (
-    Appended,
-    AppendResult,
-    CommandRef,
-    Duplicate,
-    EventStore,
-    VersionConflict,
-)
+from eventstore import api
 from eventstore.postgres.log import PostgresEventStore
 from tests.integration.eventstore.cable import Cable, Fault
 from tests.integration.eventstore.conftest import BreakAppend
-from tests.integration.eventstore.races import (
-    STAMP,
-    append_in,
-    somebody_waits_for_a_slice,
-)
+from tests.integration.eventstore.races import STAMP, append_in, somebody_waits_for_a_slice
 from tests.support.log import append, command, noted, stream
 
 VERSION_CHECK = (
@@ -42,10 +31,10 @@ async def test_without_the_version_check_many_writers_win(
     await break_append(VERSION_CHECK, "IF false THEN")
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(first_append(log, number)) for number in range(32)]
-    assert sum(isinstance(task.result(), Appended) for task in tasks) > 1
+    assert sum(isinstance(task.result(), api.Appended) for task in tasks) > 1
 
 
-async def first_append(log: EventStore, number: int = 1) -> AppendResult:
+async def first_append(log: api.EventStore, number: int = 1) -> api.AppendResult:
     """An append by somebody who saw the stream empty."""
     return await log.append(stream(), command(number), noted(1), expected=0, metadata={})
 
@@ -56,7 +45,7 @@ async def cable(database: str) -> AsyncIterator[Cable]:
         yield cable
 
 
-async def retried(cable: Cable, log: EventStore, fault: Fault) -> AppendResult:
+async def retried(cable: Cable, log: api.EventStore, fault: Fault) -> api.AppendResult:
     """What a retry is told when the first attempt broke in this way."""
     async with asyncpg.create_pool(cable.url, min_size=1, max_size=1) as pool:
         await append(PostgresEventStore(pool), stream(2), 1)  # from now on it is one round trip
@@ -67,11 +56,11 @@ async def retried(cable: Cable, log: EventStore, fault: Fault) -> AppendResult:
 
 
 async def test_an_append_that_was_lost_is_repeated(cable: Cable, log: PostgresEventStore) -> None:
-    assert isinstance(await retried(cable, log, "request is lost"), Appended)
+    assert isinstance(await retried(cable, log, "request is lost"), api.Appended)
 
 
 async def test_a_lost_answer_is_given_again(cable: Cable, log: PostgresEventStore) -> None:
-    assert isinstance(await retried(cable, log, "answer is lost"), Duplicate)
+    assert isinstance(await retried(cable, log, "answer is lost"), api.Duplicate)
     assert len(await log.read_stream(stream())) == 1
 
 
@@ -79,7 +68,7 @@ async def test_without_the_duplicate_check_a_retry_meets_its_own_success(
     cable: Cable, log: PostgresEventStore, break_append: BreakAppend
 ) -> None:
     await break_append(DUPLICATE_CHECK, "IF false THEN")
-    assert await retried(cable, log, "answer is lost") == VersionConflict(actual=1)
+    assert await retried(cable, log, "answer is lost") == api.VersionConflict(actual=1)
     with pytest.raises(asyncpg.UniqueViolationError):  # the index is the last line of defence
         await append(log, stream(), 1)
 
@@ -89,11 +78,7 @@ async def test_a_killed_append_can_be_repeated(pool: asyncpg.Pool, log: Postgres
         with pytest.raises(asyncpg.PostgresConnectionError):
             await append(log, stream(), 2)
 
-    async with (
-        pool.acquire() as connection,
-        asyncio.TaskGroup() as group,
-        connection.transaction(),
-    ):
+    async with pool.acquire() as connection, asyncio.TaskGroup() as group, connection.transaction():
         await append_in(connection, stream(), 1)
         group.create_task(killed())
         await somebody_waits_for_a_slice(pool)
@@ -118,16 +103,15 @@ async def test_decisions_and_recordings_share_one_clock(log: PostgresEventStore)
         assert before.recorded_at <= decided_at[event.version] <= event.recorded_at
 
 
-async def decide_and_append(log: EventStore, ref: CommandRef) -> tuple[int, datetime]:
-    """The version that was reached, and when that was decided."""
+async def decide_and_append(log: api.EventStore, ref: api.CommandRef) -> tuple[int, datetime]:
     while True:
         loaded = await log.load(stream(), ref)
         result = await log.append(stream(), ref, noted(1), expected=loaded.version, metadata={})
-        if isinstance(result, Appended):
+        if isinstance(result, api.Appended):
             return result.versions[0], loaded.now
 
 
-async def recorded_out_of_turn(pool: asyncpg.Pool, log: EventStore) -> bool:
+async def recorded_out_of_turn(pool: asyncpg.Pool, log: api.EventStore) -> bool:
     """One transaction began first and appends second."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT pg_current_xact_id()")

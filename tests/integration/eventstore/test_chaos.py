@@ -114,7 +114,7 @@ async def test_effects_outside_the_transaction_of_the_checkpoint_are_repeated(
 
     await chaos(database, pool, chance, write_outside)
     effects, events = await effects_of(pool), await events_in(pool)
-    assert {slice: sorted(set(each)) for slice, each in effects.items()} == events
+    assert {slice: sorted(set(numbers)) for slice, numbers in effects.items()} == events
     assert effects != events
 
 
@@ -125,8 +125,8 @@ async def load(pool: asyncpg.Pool, members: Crowd) -> AsyncIterator[None]:
 
     async def write_on(streams: Sequence[StreamId]) -> None:
         for number in count():
-            for each in streams:
-                members.doorbell.ring((await append(PostgresEventStore(pool), each, number)).slice)
+            for name in streams:
+                members.doorbell.ring((await append(PostgresEventStore(pool), name, number)).slice)
             if over.is_set():
                 return
 

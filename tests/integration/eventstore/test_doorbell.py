@@ -63,7 +63,7 @@ async def test_many_rings_are_few_notifications(database: str, doorbell: Postgre
 
     await eventually(all_arrived, "the last ring is heard")
     assert len(payloads) < RINGS / 100
-    assert {int(each) for payload in payloads for each in payload.split(",")} == {*range(64), 99}
+    assert {int(slice) for payload in payloads for slice in payload.split(",")} == {*range(64), 99}
     await listener.close()
 
 

@@ -1,13 +1,11 @@
 """Of two members that believe to own a slice, only the one that claimed it last gets anywhere."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from eventstore import consumer
 from eventstore.api import StoredEvent
 from eventstore.delivery import Deliverer, ExactlyOnceEffect, Held
 from eventstore.errors import Fenced
@@ -15,8 +13,8 @@ from eventstore.postgres import checkpoints as module
 from eventstore.postgres.checkpoints import ADVANCE, PostgresCheckpointStore
 from eventstore.postgres.log import PostgresEventStore
 from eventstore.slices import slice_of
-from tests.integration.eventstore.crowd import EFFECTS, NAME, crowd, effects_of, write
-from tests.support.log import BOOKING, append, caught_up, stream
+from tests.integration.eventstore.crowd import EFFECTS, effects_of, write
+from tests.support.log import BOOKING, append, stream
 
 ZOMBIE, OWNER = UUID(int=1), UUID(int=2)
 SLICE = slice_of(stream())
@@ -73,21 +71,3 @@ async def test_without_the_epoch_the_zombie_would_fence_the_owner(
     await deliverer.deliver(zombie, events)
     with pytest.raises(Fenced):
         await deliverer.deliver(owner, events)
-
-
-async def test_a_slice_that_was_lost_is_taken_back(
-    database: str,
-    pool: asyncpg.Pool,
-    log: PostgresEventStore,
-    checkpoints: PostgresCheckpointStore,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Also when the heartbeat that says whose it is comes before the next look at the log."""
-    monkeypatch.setattr(consumer, "HEARTBEAT_EVERY", timedelta(milliseconds=1))
-    await pool.execute(EFFECTS)
-    async with crowd(database, pool, write, 1):
-        await append(log, stream(), 1)
-        await caught_up(checkpoints, NAME)
-        await checkpoints.claim(NAME, 1, [SLICE], ZOMBIE)
-        await append(log, stream(), 2)
-    assert await effects_of(pool) == {SLICE: [1, 2]}

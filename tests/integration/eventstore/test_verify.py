@@ -88,7 +88,7 @@ async def test_every_planted_corruption_is_found(pool: asyncpg.Pool, plant: Plan
     for corruption, *expected in CORRUPTIONS:
         assert list(await verify_log(pool)) == []
         await plant(corruption)
-        findings = [str(each) for each in await verify_log(pool)]
+        findings = [str(found) for found in await verify_log(pool)]
         for finding in expected:
-            assert any(each.startswith(finding) for each in findings), (corruption, findings)
+            assert any(found.startswith(finding) for found in findings), (corruption, findings)
         await pool.execute(RESTORE)

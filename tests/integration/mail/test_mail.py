@@ -75,7 +75,7 @@ def notifier(pool: asyncpg.Pool, mail_sink: MailSink) -> PostgresNotifier:
 
 
 async def keys(notifier: PostgresNotifier) -> list[tuple[NotificationKind, str]]:
-    return [(each.kind, each.about) for each in await notifier.unsent()]
+    return [(unsent.kind, unsent.about) for unsent in await notifier.unsent()]
 
 
 async def test_each_kind_has_its_own_words(notifier: PostgresNotifier, mail_sink: MailSink) -> None:

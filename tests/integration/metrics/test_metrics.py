@@ -1,21 +1,17 @@
 """What Prometheus is shown of the business: numbers of a database whose content is known."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid5
 
 import asyncpg
 import pytest
 from prometheus_client import generate_latest
 
 from entrypoints.observability.metrics import Metrics
-from eventstore.api import CommandRef, NewEvent
 from eventstore.postgres.log import OUTCOMES, PostgresEventStore
-from eventstore.slices import StreamId
 from tests.support.clock import Clock
-from tests.support.log import command, noted, record, stream
+from tests.support.log import command, noted, record_past_rules, stream
 from ticketing.metrics import postgres as metrics
 from ticketing.metrics.api import Samples
 from ticketing.metrics.postgres import LATELY, measure
@@ -67,10 +63,7 @@ SUMMARIZE = "SELECT brin_summarize_new_values('es.event_recorded_at')"
 
 
 async def log(pool: asyncpg.Pool, to: str, type: str, **data: object) -> None:
-    """Write an event past every rule."""
-    ref = CommandRef(id=uuid5(UUID(int=0), f"{to} {type}"), hash=UUID(int=0))
-    event = NewEvent(type=type, schema_version=1, data=json.dumps(data))
-    await record(PostgresEventStore(pool), StreamId(to), ref, [event])
+    await record_past_rules(pool, to, (type, data))
 
 
 async def series(pool: asyncpg.Pool, name: str) -> Series:
@@ -80,7 +73,7 @@ async def series(pool: asyncpg.Pool, name: str) -> Series:
 
 
 async def test_an_empty_database_has_every_measure_but_times(pool: asyncpg.Pool) -> None:
-    found = {each.name: len(samples) for each, samples in (await measure(pool)).items()}
+    found = {metric.name: len(samples) for metric, samples in (await measure(pool)).items()}
     assert found == {
         "open_bookings": 2,
         "recent_bookings": 6,
@@ -139,10 +132,7 @@ async def test_the_oldest_that_waits_is_timed(pool: asyncpg.Pool, clock: Clock) 
     await log(pool, "payment-p1", "PaymentReceived")
     await log(pool, "payment-p1", "PaymentRefundRequested")
     await clock.advance(40 * SECOND)
-    assert await series(pool, "open_bookings") == {
-        ("awaiting_confirmation",): 1,
-        ("confirmed",): 3,
-    }
+    assert await series(pool, "open_bookings") == {("awaiting_confirmation",): 1, ("confirmed",): 3}
     assert await series(pool, "pending_refunds") == {(): 1}
     for name, seconds in (
         ("overdue_booking_seconds", 70),

@@ -7,8 +7,8 @@ import sys
 import pytest
 from temporalio.client import Client
 
-from entrypoints.devstack.children import Home, child, free_port
-from entrypoints.errors import BAD_INPUT, DEFECT, UNREACHABLE
+from entrypoints.devstack.children import Home, child
+from entrypoints.errors import BAD_INPUT, DEFECT
 from entrypoints.interrupts import OUT_OF_TIME, SIGNALLED
 from entrypoints.settings import LOOPBACK
 from tests.support.builders import place
@@ -100,23 +100,11 @@ async def test_a_fatal_error_ends_a_worker_and_is_told(home: Home, finds: dict[s
     assert "nobody-made-it" in worker.log_tail()
 
 
-async def test_without_temporal_a_program_says_so(home: Home, finds: dict[str, str]) -> None:
-    address = f"{LOOPBACK}:{free_port()}"
-    changes = {**finds, "TEMPORAL_ADDRESS": address}
-    async with child(home, "lost", (sys.executable, *CONSUMERS), environment=changes) as lost:
-        assert await lost.wait() == UNREACHABLE
-    assert f"Temporal at {address} is unreachable" in lost.log_tail()
-
-
 @pytest.mark.parametrize(
     ("setting", "code", "told"),
     [
         ("BOX_OFFICE_HEALTH_ADDRESS", BAD_INPUT, "nobody can listen at {}: Address already in use"),
-        (
-            "BOX_OFFICE_METRICS_ADDRESS",
-            BAD_INPUT,
-            "METRICS_ADDRESS: {} cannot be used: ",
-        ),
+        ("BOX_OFFICE_METRICS_ADDRESS", BAD_INPUT, "METRICS_ADDRESS: {} cannot be used: "),
     ],
 )
 async def test_an_address_that_is_taken_is_told(

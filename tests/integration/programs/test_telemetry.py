@@ -78,17 +78,17 @@ async def test_a_payment_is_one_trace_of_client_workflow_activity_sql_and_provid
         ("box-office-worker", "SQL"),
         ("box-office-worker", "POST"),  # the provider pays back
     }
-    assert len({each.trace for each in collector.trace_of("box-office pay")}) == 1
-    statements = {each.trace for each in collector.spans if _is_sql(each)}
-    assert statements <= {each.trace for each in collector.spans if not _is_sql(each)}
+    assert len({span.trace for span in collector.trace_of("box-office pay")}) == 1
+    statements = {span.trace for span in collector.spans if _is_sql(span)}
+    assert statements <= {span.trace for span in collector.spans if not _is_sql(span)}
 
 
 def _named(spans: list[Span]) -> set[str]:
-    return {each.name for each in spans}
+    return {span.name for span in spans}
 
 
 def _kinds(spans: list[Span]) -> set[tuple[str, str]]:
-    return {(each.service, "SQL" if _is_sql(each) else each.name) for each in spans}
+    return {(span.service, "SQL" if _is_sql(span) else span.name) for span in spans}
 
 
 def _is_sql(span: Span) -> bool:

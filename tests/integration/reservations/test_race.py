@@ -25,14 +25,12 @@ async def _on_sale(pool: asyncpg.Pool) -> None:
 
 
 async def reserve_at_once(
-    services: list[PostgresReservations], wanted: dict[BookingId, tuple[Seat, ...]]
+    service: PostgresReservations, wanted: dict[BookingId, tuple[Seat, ...]]
 ) -> dict[BookingId, Reserved | Refusal]:
     async with asyncio.TaskGroup() as group:
         calls = {
-            booking_id: group.create_task(
-                services[turn % len(services)].reserve(booking_id, 1, CONCERT, seats)
-            )
-            for turn, (booking_id, seats) in enumerate(wanted.items())
+            booking_id: group.create_task(service.reserve(booking_id, 1, CONCERT, seats))
+            for booking_id, seats in wanted.items()
         }
     return {booking_id: call.result() for booking_id, call in calls.items()}
 
@@ -41,7 +39,7 @@ async def test_of_200_overlapping_bookings_each_seat_goes_to_one(pool: asyncpg.P
     random = Random(7)  # unsorted on purpose: the service has to sort
     wanted = {BookingId(f"b{one}"): tuple(random.sample(ROW, 10)) for one in range(200)}
     service = PostgresReservations(pool)
-    answers = await reserve_at_once([service], wanted)
+    answers = await reserve_at_once(service, wanted)
     winners = [one for one, answer in answers.items() if isinstance(answer, Reserved)]
     assert winners
     sold = Counter(seat for one in winners for seat in wanted[one])
@@ -57,20 +55,11 @@ async def test_of_200_overlapping_bookings_each_seat_goes_to_one(pool: asyncpg.P
     assert await PostgresVerification(pool, verify_log).verify_business() == ()
 
 
-async def test_fault_10_two_services_sell_a_seat_once(pool: asyncpg.Pool, database: str) -> None:
-    async with asyncpg.create_pool(database, min_size=1, max_size=10) as other:
-        services = [PostgresReservations(pool), PostgresReservations(other)]
-        wanted = {BookingId(f"b{one}"): ROW[:2] for one in range(20)}
-        answers = list((await reserve_at_once(services, wanted)).values())
-    assert sum(isinstance(answer, Reserved) for answer in answers) == 1
-    assert answers.count(SeatsUnavailable(seats=ROW[:2])) == 19
-
-
 async def test_without_the_constraint_a_seat_held_twice_is_found(pool: asyncpg.Pool) -> None:
     await pool.execute("ALTER TABLE reservations.hold DROP CONSTRAINT hold_one_per_seat")
     service = PostgresReservations(pool)
     wanted = {BookingId("ann"): ROW[:1], BookingId("ben"): ROW[:1]}
-    answers = await reserve_at_once([service], wanted)
+    answers = await reserve_at_once(service, wanted)
     assert all(isinstance(answer, Reserved) for answer in answers.values())
     missing, twice = await PostgresVerification(pool, verify_log).verify_business()
     assert missing.check == "seat_constraint_missing"

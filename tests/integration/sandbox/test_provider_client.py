@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
 
 import pytest
 from aiohttp import ClientSession, web
@@ -13,11 +12,10 @@ from eventstore.errors import TransientError
 from tests.support.controls import BOOKING_ID, PAYMENT_ID, TOTAL
 from tests.support.http import answering
 from tests.support.provider import Provider
-from ticketing.payment_provider.api import CaptureRequest, ProviderError, ProviderPayment
+from ticketing.payment_provider.api import CaptureRequest, ProviderError
 from ticketing.payment_provider.sandbox import SandboxProvider
 
 REQUEST = CaptureRequest(payment_id=PAYMENT_ID, booking_id=BOOKING_ID, payer="Ada", amount=TOTAL)
-IMPATIENT = timedelta(milliseconds=200)
 TIMEOUTS = ("timeout_before_effect", "timeout_after_effect")
 Call = Callable[[SandboxProvider], Awaitable[object]]
 
@@ -46,18 +44,6 @@ def saying(status: int, body: str) -> AbstractAsyncContextManager[str]:
     return answering(answer)
 
 
-async def test_a_cut_connection_is_transient(provider: Provider, session: ClientSession) -> None:
-    client = SandboxProvider(provider.url, session)
-    for operation in ("capture", "refund"):
-        for fault in TIMEOUTS:
-            await provider.plan({"operation": operation, "fault": fault})
-            with pytest.raises(TransientError, match=PAYMENT_ID):
-                await CALLS[operation](client)
-    assert isinstance(await client.capture(REQUEST), ProviderPayment)
-    assert await client.refund(PAYMENT_ID)
-    assert [row["kind"] for row in await provider.rows("effects")] == ["capture", "refund"]
-
-
 async def test_a_cut_look_up_is_transient(provider: Provider, session: ClientSession) -> None:
     client = SandboxProvider(provider.url, session)
     # For ever, because the HTTP client repeats a GET by itself when a used connection is cut.
@@ -65,28 +51,6 @@ async def test_a_cut_look_up_is_transient(provider: Provider, session: ClientSes
     for name in ("look_up", "ledger"):
         with pytest.raises(TransientError):
             await CALLS[name](client)
-
-
-async def test_waiting_for_an_answer_ends(provider: Provider, session: ClientSession) -> None:
-    client = SandboxProvider(provider.url, session, IMPATIENT)
-    await provider.plan({"operation": "capture", "fault": "slow", "seconds": 0.5})
-    with pytest.raises(TransientError, match="TimeoutError"):
-        await client.capture(REQUEST)
-
-
-async def test_a_slow_answer_is_an_answer(provider: Provider, session: ClientSession) -> None:
-    await provider.plan({"operation": "capture", "fault": "slow", "seconds": 0.1})
-    payment = await SandboxProvider(provider.url, session).capture(REQUEST)
-    assert isinstance(payment, ProviderPayment)
-
-
-async def test_a_refused_refund_is_transient(provider: Provider, session: ClientSession) -> None:
-    client = SandboxProvider(provider.url, session)
-    await client.capture(REQUEST)
-    await provider.plan({"operation": "refund", "fault": "refuse"})
-    with pytest.raises(TransientError, match="refused"):
-        await client.refund(PAYMENT_ID)
-    assert await client.refund(PAYMENT_ID)
 
 
 async def test_a_chargeback_counts_as_a_refund(provider: Provider, session: ClientSession) -> None:

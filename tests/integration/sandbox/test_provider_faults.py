@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import ClientSession
 
@@ -14,6 +14,7 @@ from entrypoints.devstack.children import claim
 from eventstore.errors import TransientError
 from tests.support.builders import capture_request
 from tests.support.provider import Provider, running
+from tests.support.waiting import insist
 from ticketing.ids import PaymentId
 from ticketing.payment_provider.api import CaptureRefused, ProviderPayment
 from ticketing.payment_provider.sandbox import SandboxProvider
@@ -24,7 +25,6 @@ KINDS = ("timeout_before_effect", "timeout_after_effect", "refuse", "slow")
 WEIGHTS = (3, 3, 1, 3)
 IMPATIENT = timedelta(milliseconds=150)
 SLOW_SECONDS = (0.0, 0.3)  # in time, and long after the client has given up
-T = TypeVar("T")
 
 
 def faults_of(payment_id: str, dice: Random) -> list[dict[str, Any]]:
@@ -37,23 +37,16 @@ def faults_of(payment_id: str, dice: Random) -> list[dict[str, Any]]:
     ]
 
 
-async def insist(ask: Callable[[], Awaitable[T]]) -> T:
-    while True:
-        try:
-            return await ask()
-        except TransientError:
-            pass
-
-
 async def pay_and_refund(client: SandboxProvider, payment_id: PaymentId, twins: int) -> bool:
     """Several callers at a time ask for the same, each until there is an answer."""
     request = capture_request("b1", payment_id)
-    answers = await asyncio.gather(*(insist(lambda: client.capture(request)) for _ in range(twins)))
+    capture, refund = partial(client.capture, request), partial(client.refund, payment_id)
+    answers = await asyncio.gather(*(insist(capture, TransientError) for _ in range(twins)))
     assert len(set(answers)) == 1
     if isinstance(answers[0], CaptureRefused):
         return False
     assert isinstance(answers[0], ProviderPayment)
-    refs = await asyncio.gather(*(insist(lambda: client.refund(payment_id)) for _ in range(twins)))
+    refs = await asyncio.gather(*(insist(refund, TransientError) for _ in range(twins)))
     assert len(set(refs)) == 1
     return True
 

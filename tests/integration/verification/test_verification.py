@@ -1,19 +1,14 @@
 """Each planted corruption is found; a clean database stays clean."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from uuid import UUID, uuid5
 
 import asyncpg
 import pytest
 
-from eventstore.api import CommandRef, NewEvent
-from eventstore.postgres.log import PostgresEventStore
 from eventstore.postgres.verify import verify_log
-from eventstore.slices import StreamId
 from tests.support.builders import CONCERT, PRICE, concert
-from tests.support.log import record
+from tests.support.log import record_past_rules as log
 from ticketing.ids import BookingId
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.seats import Seat
@@ -44,13 +39,6 @@ PASSED = """
 INSERT INTO es.checkpoint (consumer, generation, slice, position)
 SELECT 'BookingViewProjection', 1, slice, max(position) FROM es.event GROUP BY slice
 """
-
-
-async def log(pool: asyncpg.Pool, stream: str, *events: tuple[str, object]) -> None:
-    """Write a history past every rule."""
-    command = CommandRef(id=uuid5(UUID(int=0), stream), hash=UUID(int=0))
-    new = [NewEvent(type=name, schema_version=1, data=json.dumps(data)) for name, data in events]
-    await record(PostgresEventStore(pool), StreamId(stream), command, new)
 
 
 async def verify_business(pool: asyncpg.Pool) -> Sequence[Finding]:
@@ -178,10 +166,8 @@ async def test_a_booking_that_is_settled_and_was_never_paid_is_found(pool: async
 async def test_a_finding_names_booking_payments_and_events(pool: asyncpg.Pool) -> None:
     await log(pool, "booking-b1", *SOLD)
     await log(pool, "payment-p1", RECEIVED_LESS, APPLIED)
-
-    differs = [each for each in await verify_business(pool) if each.check == "money_differs"]
-
-    assert [str(each) for each in differs] == [
+    differs = [found for found in await verify_business(pool) if found.check == "money_differs"]
+    assert [str(finding) for finding in differs] == [
         "money_differs: booking b1, payment p1: received 400, refunded 0, under way 0, "
         "but settled 500, in the minor unit of EUR (booking-b1 1 BookingPlaced, "
         "booking-b1 2 BookingConfirmed, booking-b1 3 BookingPaid, booking-b1 4 BookingSettled, "
@@ -195,10 +181,8 @@ async def test_what_one_booking_owes_another_does_not_balance(pool: asyncpg.Pool
     await log(
         pool, "payment-p1", ("PaymentReceived", {"booking_id": "b2", "amount": EUR_5}), APPLIED
     )
-
-    differ = [each for each in await verify_business(pool) if each.check == "money_differs"]
-
-    assert [each.booking_ids for each in differ] == [("b1",), ("b2",)]
+    differ = [found for found in await verify_business(pool) if found.check == "money_differs"]
+    assert [finding.booking_ids for finding in differ] == [("b1",), ("b2",)]
 
 
 async def test_checks_have_more_time_than_others(database: str, pool: asyncpg.Pool) -> None:

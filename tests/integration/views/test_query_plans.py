@@ -77,7 +77,7 @@ async def test_every_query_uses_indexes(filled: asyncpg.Pool, module: ModuleType
         for name, statement in statements(module).items()
         if name not in READ_EVERYTHING
     }
-    assert {name: bad for name, each in scans.items() if (bad := full_scans(each))} == {}
+    assert {name: bad for name, plan in scans.items() if (bad := full_scans(plan))} == {}
 
 
 def full_scans(scans: set[tuple[str, str]]) -> set[tuple[str, str]]:

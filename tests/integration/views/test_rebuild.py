@@ -7,13 +7,7 @@ import pytest
 from pydantic import PostgresDsn
 
 from entrypoints.settings import Settings
-from entrypoints.wiring import (
-    BoxOffice,
-    box_office,
-    consumer,
-    projections,
-    rebuild_views,
-)
+from entrypoints.wiring import BoxOffice, box_office, consumer, projections, rebuild_views
 from eventstore.api import NewEvent
 from eventstore.slices import StreamId
 from tests.support.controls import BOOKINGS, PAYMENTS, REINSTATED_BOOKING, SETTLED_FREE_BOOKING
@@ -48,7 +42,7 @@ def histories() -> Iterator[tuple[StreamId, Sequence[NewEvent]]]:
 
 async def follow(parts: BoxOffice) -> int:
     """Project what is new."""
-    return sum([await consumer(parts, each).run_until_caught_up() for each in projections(parts)])
+    return sum([await consumer(parts, view).run_until_caught_up() for view in projections(parts)])
 
 
 async def happen_step_by_step(parts: BoxOffice) -> int:
@@ -79,7 +73,7 @@ async def test_events_projected_twice_change_nothing(parts: BoxOffice) -> None:
     events = await happen_step_by_step(parts)
     once = await rows(parts)
     async with parts.checkpoints.transaction() as tx:
-        for each in projections(parts):
-            await parts.checkpoints.reset(tx, each.name, each.generation)
+        for view in projections(parts):
+            await parts.checkpoints.reset(tx, view.name, view.generation)
     assert await follow(parts) == events
     assert await rows(parts) == once

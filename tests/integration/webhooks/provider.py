@@ -58,7 +58,6 @@ def v1(body: bytes, at: int, secret: str = SECRET) -> str:
 
 
 def signature(body: bytes, *, at: int | None = None, secret: str = SECRET) -> str:
-    """The header of a body that is signed now, or at another time."""
     at = now_seconds() if at is None else at
     return f"t={at},v1={v1(body, at, secret)}"
 
@@ -97,7 +96,6 @@ class Door:
 
 @asynccontextmanager
 async def serving(application: FastAPI) -> AsyncIterator[Door]:
-    """Serves over a real socket, in this process."""
     async with (
         server.serving(application, host=LOOPBACK, port=0) as port,
         aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session,
@@ -106,13 +104,11 @@ async def serving(application: FastAPI) -> AsyncIterator[Door]:
 
 
 async def stored(pool: asyncpg.Pool) -> list[tuple[str, str]]:
-    """The notices: id and type, by id."""
     rows = await pool.fetch("SELECT notice_id, type FROM payments.notice ORDER BY notice_id")
     return [(row["notice_id"], row["type"]) for row in rows]
 
 
 async def logged(pool: asyncpg.Pool) -> list[tuple[str, str]]:
-    """The events: stream and type, in order."""
     rows = await pool.fetch("SELECT stream_id, event_type FROM es.event ORDER BY recorded_at")
     return [(row["stream_id"], row["event_type"]) for row in rows]
 

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import asyncpg
-import pytest
 
 from entrypoints.devstack.children import free_port
 from entrypoints.errors import BAD_INPUT
@@ -34,7 +33,6 @@ async def start(port: int, **environment: str) -> Process:
 
 @asynccontextmanager
 async def running(database: str) -> AsyncIterator[tuple[Process, Door]]:
-    """The receiver, ready; it ends with the block."""
     port = free_port()
     process = await start(port, BOX_OFFICE_DATABASE_URL=database, BOX_OFFICE_WEBHOOK_SECRETS=SECRET)
     try:
@@ -77,18 +75,9 @@ async def test_draining_stores_the_notice_in_flight(database: str, pool: asyncpg
     assert await stored(pool) == [("n1", "payment.captured")]
 
 
-@pytest.mark.parametrize(
-    ("environment", "told"),
-    [
-        ({"BOX_OFFICE_WEBHOOK_SECRETS": ""}, b"BOX_OFFICE_WEBHOOK_SECRETS: "),
-        ({"BOX_OFFICE_WEBHOOK_SECRETS": SECRET, "BOX_OFFICE_X": "1"}, b"unknown BOX_OFFICE_X"),
-    ],
-)
-async def test_bad_settings_are_told_without_the_secrets(
-    database: str, environment: dict[str, str], told: bytes
-) -> None:
-    process = await start(free_port(), BOX_OFFICE_DATABASE_URL=database, **environment)
-    _, stderr = await process.communicate()
+async def test_without_a_secret_it_does_not_start(database: str) -> None:
+    finds = {"BOX_OFFICE_DATABASE_URL": database, "BOX_OFFICE_WEBHOOK_SECRETS": ""}
+    process = await start(free_port(), **finds)
+    _, told = await process.communicate()
     assert process.returncode == BAD_INPUT
-    assert told in stderr
-    assert SECRET.encode() not in stderr
+    assert b"BOX_OFFICE_WEBHOOK_SECRETS: " in told

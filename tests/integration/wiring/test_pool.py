@@ -1,6 +1,5 @@
 """A connection goes back to its pool without a word to the server, unless something is open."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
@@ -61,8 +60,11 @@ async def test_a_member_that_hangs_in_a_transaction_loses_its_slice_to_another(
             await parts.checkpoints.advance(tx, claim, 1)
             assert not await another_claims()
             await eventually(another_claims, "the slice is free")
-            while not tx.is_closed():  # noqa: ASYNC110  # the driver hears of it a moment later
-                await asyncio.sleep(0)
+
+            async def closed() -> bool:
+                return bool(tx.is_closed())
+
+            await eventually(closed, "the driver has heard of it")
 
     async with box_office(Settings(database_url=database)) as parts:
         with pytest.raises(asyncpg.InterfaceError):

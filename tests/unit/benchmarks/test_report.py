@@ -18,7 +18,6 @@ Result = dict[str, Any]
 
 @pytest.fixture
 def result() -> Result:
-    """The run that the repository keeps."""
     found: Result = json.loads(RESULT.read_text())
     return found
 

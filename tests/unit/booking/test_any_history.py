@@ -28,13 +28,7 @@ from tests.support.controls import (
     euros,
     tickets,
 )
-from ticketing.booking.commands import (
-    BookingCommand,
-    ConfirmBooking,
-    PayBooking,
-    PlaceBooking,
-    ReinstateBooking,
-)
+from ticketing.booking import commands
 from ticketing.booking.decider import decide
 from ticketing.booking.events import BookingEvent, BookingPaid, BookingStatus
 from ticketing.booking.state import Booking, evolve
@@ -45,28 +39,28 @@ FINAL: tuple[BookingStatus, ...] = ("denied", "cancelled", "settled")
 SOME_TICKETS = st.sampled_from([TICKETS, TICKETS[::-1], FREE_TICKETS, tickets(PRICE, OTHER_SEAT)])
 SOME_PAYMENT = st.sampled_from([PAYMENT_ID, OTHER_PAYMENT_ID])
 SOME_AMOUNT = st.sampled_from([TOTAL, FREE, euros(29)])
-COMMANDS: st.SearchStrategy[BookingCommand] = st.one_of(
+COMMANDS: st.SearchStrategy[commands.BookingCommand] = st.one_of(
     st.builds(
-        PlaceBooking,
+        commands.PlaceBooking,
         booking_id=st.just(BOOKING_ID),
         client_id=st.just(PLACE.client_id),
         concert_id=st.just(PLACE.concert_id),
         seats=st.sampled_from([(SEAT, NEXT_SEAT), (OTHER_SEAT,), ()]),
     ),
     st.builds(
-        ConfirmBooking,
+        commands.ConfirmBooking,
         booking_id=st.just(BOOKING_ID),
         tickets=SOME_TICKETS,
         expires_at=st.sampled_from([DEADLINE, None]),
     ),
     st.builds(
-        PayBooking,
+        commands.PayBooking,
         booking_id=st.just(BOOKING_ID),
         payment_id=SOME_PAYMENT,
         amount=SOME_AMOUNT,
     ),
     st.builds(
-        ReinstateBooking,
+        commands.ReinstateBooking,
         booking_id=st.just(BOOKING_ID),
         payment_id=SOME_PAYMENT,
         amount=SOME_AMOUNT,
@@ -77,7 +71,7 @@ COMMANDS: st.SearchStrategy[BookingCommand] = st.one_of(
 STEPS = st.lists(
     st.tuples(COMMANDS, st.sampled_from([DEADLINE - SECOND, DEADLINE])), min_size=3, max_size=25
 )
-Steps = Sequence[tuple[BookingCommand, datetime]]
+Steps = Sequence[tuple[commands.BookingCommand, datetime]]
 
 
 def accepted(steps: Steps) -> Iterator[tuple[Booking | None, Sequence[BookingEvent], Booking]]:

@@ -2,16 +2,10 @@ import pytest
 
 from tests.support.controls import BOOKINGS, MOONLIGHT, NEXT_SEAT, OTHER_SEAT, PLACE, PLACED, SEAT
 from tests.support.spec import given
+from ticketing.booking import rejections
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.decider import BOOKING, SEATS_PER_BOOKING_MAX
 from ticketing.booking.events import BookingEvent
-from ticketing.booking.rejections import (
-    BookingAlreadyExists,
-    BookingRejection,
-    DuplicateSeats,
-    NoSeatsRequested,
-    TooManySeats,
-)
 from ticketing.ids import ClientId, ConcertId
 from ticketing.seats import Seat
 
@@ -45,24 +39,24 @@ def test_the_order_of_seats_makes_no_other_booking(history: tuple[BookingEvent, 
 def test_placing_something_else_under_a_taken_id_is_rejected(
     history: tuple[BookingEvent, ...], other: PlaceBooking
 ) -> None:
-    given(BOOKING, *history).when(other).then_rejected(BookingAlreadyExists())
+    given(BOOKING, *history).when(other).then_rejected(rejections.BookingAlreadyExists())
 
 
 @pytest.mark.parametrize(
     ("seats", "rejection"),
     [
-        ((), NoSeatsRequested()),
-        (row_of(11), TooManySeats(limit=10)),
+        ((), rejections.NoSeatsRequested()),
+        (row_of(11), rejections.TooManySeats(limit=10)),
         (
             (NEXT_SEAT, SEAT, NEXT_SEAT, SEAT, OTHER_SEAT),
-            DuplicateSeats(seats=(SEAT, NEXT_SEAT)),
+            rejections.DuplicateSeats(seats=(SEAT, NEXT_SEAT)),
         ),
-        ((*row_of(11), *row_of(1)), DuplicateSeats(seats=row_of(1))),
+        ((*row_of(11), *row_of(1)), rejections.DuplicateSeats(seats=row_of(1))),
     ],
     ids=["none", "one too many", "twice", "twice and too many"],
 )
 def test_placing_other_groups_is_rejected(
-    seats: tuple[Seat, ...], rejection: BookingRejection
+    seats: tuple[Seat, ...], rejection: rejections.BookingRejection
 ) -> None:
     given(BOOKING).when(place(*seats)).then_rejected(rejection)
 

@@ -1,20 +1,9 @@
 import pytest
 
-from tests.support.controls import (
-    BOOKINGS,
-    DEADLINE,
-    PAID,
-    PAY,
-    SECOND,
-    SETTLED,
-    TOTAL,
-    euros,
-)
+from tests.support.controls import BOOKINGS, DEADLINE, PAID, PAY, SECOND, SETTLED, TOTAL, euros
 from tests.support.spec import given
 from ticketing.booking.decider import BOOKING
-from ticketing.booking.rejections import (
-    PaymentAmountMismatch,
-)
+from ticketing.booking.rejections import PaymentAmountMismatch
 from ticketing.money import Money
 
 

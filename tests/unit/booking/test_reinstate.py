@@ -12,9 +12,7 @@ from tests.support.controls import (
 )
 from tests.support.spec import given
 from ticketing.booking.decider import BOOKING
-from ticketing.booking.rejections import (
-    PaymentAmountMismatch,
-)
+from ticketing.booking.rejections import PaymentAmountMismatch
 
 EXPIRED_BOOKING = BOOKINGS["expired"]
 

@@ -29,20 +29,10 @@ from tests.support.controls import (
     SETTLED_FREE_BOOKING,
 )
 from tests.support.spec import given
+from ticketing.booking import rejections
 from ticketing.booking.commands import BookingCommand
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.events import BookingEvent
-from ticketing.booking.rejections import (
-    BookingIsAlreadyConfirmed,
-    BookingIsAlreadySettled,
-    BookingIsCancelled,
-    BookingIsDenied,
-    BookingIsExpired,
-    BookingIsNotConfirmed,
-    BookingIsNotExpired,
-    BookingNotFound,
-    BookingRejection,
-)
 from ticketing.decider import Rejection
 
 HISTORIES: dict[str, Sequence[BookingEvent]] = {
@@ -51,17 +41,21 @@ HISTORIES: dict[str, Sequence[BookingEvent]] = {
     "settled for free": SETTLED_FREE_BOOKING,
     "settled after all": REINSTATED_BOOKING,
 }
-NOBODY, WAITS, LIVES = BookingNotFound(), BookingIsNotConfirmed(), BookingIsNotExpired()
-FIRM, NO = BookingIsAlreadyConfirmed(), BookingIsDenied()
-GONE, LATE = BookingIsCancelled(), BookingIsExpired()
-SOLD, FREE = (BookingIsAlreadySettled(payment_id=payment) for payment in (PAYMENT_ID, None))
+NOBODY, WAITS = rejections.BookingNotFound(), rejections.BookingIsNotConfirmed()
+LIVES = rejections.BookingIsNotExpired()
+FIRM, NO = rejections.BookingIsAlreadyConfirmed(), rejections.BookingIsDenied()
+GONE, LATE = rejections.BookingIsCancelled(), rejections.BookingIsExpired()
+SOLD, FREE = (
+    rejections.BookingIsAlreadySettled(payment_id=payment) for payment in (PAYMENT_ID, None)
+)
 OTHER = {"payment_id": OTHER_PAYMENT_ID}
 PAY_AGAIN, REINSTATE_AGAIN = PAY.model_copy(update=OTHER), REINSTATE.model_copy(update=OTHER)
 BY_OTHER: list[BookingEvent] = [PAID.model_copy(update=OTHER), SETTLED]
 
 # In the order of HISTORIES: no booking, awaiting confirmation, confirmed; denied, cancelled,
 # expired; settled, settled for free, settled after all.
-TABLE: dict[BookingCommand, Sequence[Sequence[BookingEvent] | BookingRejection]] = {
+Outcome = Sequence[BookingEvent] | rejections.BookingRejection
+TABLE: dict[BookingCommand, Sequence[Outcome]] = {
     PLACE: ([PLACED], [], [], [], [], [], [], [], []),
     CONFIRM: (NOBODY, [CONFIRMED], [], NO, GONE, LATE, [], FREE, []),
     DENY: (NOBODY, [DENIED], FIRM, [], GONE, LATE, SOLD, FREE, SOLD),
@@ -81,9 +75,7 @@ CASES = [
 
 @pytest.mark.parametrize(("command", "history", "outcome"), CASES)
 def test_each_status_answers_each_command(
-    command: BookingCommand,
-    history: Sequence[BookingEvent],
-    outcome: Sequence[BookingEvent] | BookingRejection,
+    command: BookingCommand, history: Sequence[BookingEvent], outcome: Outcome
 ) -> None:
     decided = given(BOOKING, *history).when(command, now=DEADLINE)
     if isinstance(outcome, Rejection):

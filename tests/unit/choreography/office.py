@@ -24,21 +24,11 @@ from tests.support.controls import (
     PRICE,
     TOTAL,
 )
+from ticketing import command_handler
 from ticketing.booking.commands import BookingCommand
 from ticketing.booking.events import BookingPlaced
 from ticketing.booking.state import Booking
-from ticketing.command_handler import (
-    BookingHandler,
-    PaymentHandler,
-    booking_handler,
-    payment_handler,
-)
-from ticketing.ids import (
-    BookingId,
-    booking_stream,
-    command_id,
-    payment_stream,
-)
+from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
 from ticketing.money import Money
 from ticketing.notifications.api import Notification
 from ticketing.notifications.memory import MemoryNotifier
@@ -90,7 +80,6 @@ class Life:
         return self._calls_before < 0
 
     def counts(self, service: object, *methods: str) -> None:
-        """Count the calls of these methods of the service."""
         for method in methods:
             setattr(service, method, partial(self._call, getattr(service, method)))
 
@@ -110,8 +99,8 @@ class Life:
 class Office:
     """The services, and the steps of the business that lead to where a test begins."""
 
-    bookings: BookingHandler
-    payments: PaymentHandler
+    bookings: command_handler.BookingHandler
+    payments: command_handler.PaymentHandler
     reservations: MemoryReservations
     provider: MemoryProvider
     life: Life
@@ -127,7 +116,6 @@ class Office:
         self.notifier = MemoryNotifier(send)
 
     def services(self, late_payment: LatePayment = "reinstate") -> Services:
-        """What the steps under test are given."""
         return Services(
             bookings=self.bookings,
             payments=self.payments,
@@ -147,7 +135,6 @@ class Office:
         return PLACED
 
     async def ask(self, command: BookingCommand) -> None:
-        """Somebody else's command."""
         step = command_id("somebody else", command.model_dump_json())
         await self.bookings.execute(command, command_id=step, metadata={})
 
@@ -165,7 +152,6 @@ class Office:
         await release_seats(BOOKING_ID, EXPIRED, self.services())
 
     async def receive(self, amount: Money = TOTAL) -> None:
-        """Money that the provider captured arrives."""
         request = CaptureRequest(
             payment_id=PAYMENT_ID, booking_id=BOOKING_ID, payer="Ada", amount=amount
         )
@@ -194,15 +180,12 @@ class Office:
         return {seat.booking_id for seat in seats if seat.booking_id is not None}
 
     async def everything(self) -> object:
-        """What a crash must not change."""
         streams = [await self.store.read_stream(of) for of in (BOOKING_STREAM, PAYMENT_STREAM)]
         events = [[(event.type, event.data) for event in stream] for stream in streams]
         return events, await self.holders(), await self.provider.ledger()
 
 
 async def open_office() -> Office:
-    """An office with its concert on sale."""
-
     def clock() -> datetime:
         return office.now
 
@@ -216,8 +199,8 @@ async def open_office() -> Office:
     life.counts(reservations, "reserve", "release")
     life.counts(provider, "refund")
     office = Office(
-        booking_handler(store, bell),
-        payment_handler(store, bell),
+        command_handler.booking_handler(store, bell),
+        command_handler.payment_handler(store, bell),
         reservations,
         provider,
         life,

@@ -6,15 +6,7 @@ import pytest
 
 from choreography.refund import make_refund
 from choreography.seat_release import release_seats
-from tests.support.controls import (
-    BOOKING_ID,
-    CANCEL,
-    CANCELLED,
-    MOONLIGHT,
-    PAYMENT_ID,
-    PLACED,
-    SEATS,
-)
+from tests.support import controls
 from tests.unit.choreography.office import BENS, Death, Office, die, open_office
 from ticketing.ids import FIRST_ATTEMPT
 from ticketing.policies import UNKNOWN_BOOKING_PATIENCE
@@ -24,7 +16,7 @@ Scene = Callable[[Office], Awaitable[Callable[[], Awaitable[None]]]]  # prepares
 
 async def confirm(office: Office) -> Callable[[], Awaitable[None]]:
     await office.place()
-    return lambda: office.confirm(PLACED)
+    return lambda: office.confirm(controls.PLACED)
 
 
 async def deny(office: Office) -> Callable[[], Awaitable[None]]:
@@ -34,15 +26,17 @@ async def deny(office: Office) -> Callable[[], Awaitable[None]]:
 
 async def give_up(office: Office) -> Callable[[], Awaitable[None]]:
     step = await confirm(office)
-    await office.reservations.reserve(BOOKING_ID, FIRST_ATTEMPT, MOONLIGHT, SEATS)
-    await office.ask(CANCEL)
+    await office.reservations.reserve(
+        controls.BOOKING_ID, FIRST_ATTEMPT, controls.MOONLIGHT, controls.SEATS
+    )
+    await office.ask(controls.CANCEL)
     return step
 
 
 async def release(office: Office) -> Callable[[], Awaitable[None]]:
     await office.confirmed()
-    await office.ask(CANCEL)
-    return lambda: release_seats(BOOKING_ID, CANCELLED, office.services())
+    await office.ask(controls.CANCEL)
+    return lambda: release_seats(controls.BOOKING_ID, controls.CANCELLED, office.services())
 
 
 async def pay(office: Office) -> Callable[[], Awaitable[None]]:
@@ -67,7 +61,7 @@ async def find_no_seat(office: Office) -> Callable[[], Awaitable[None]]:
 async def give_back(office: Office) -> Callable[[], Awaitable[None]]:
     await office.receive()
     await office.use(waited=UNKNOWN_BOOKING_PATIENCE)
-    return lambda: make_refund(PAYMENT_ID, office.services())
+    return lambda: make_refund(controls.PAYMENT_ID, office.services())
 
 
 async def ended(scene: Scene) -> object:

@@ -68,7 +68,6 @@ async def test_a_full_page_is_soon_followed_by_the_next(monkeypatch: pytest.Monk
         return 9
 
     await until(enough, every(timedelta(hours=1), look, page=9))
-
     looks, enough = 0, asyncio.Event()
     with pytest.raises(TimeoutError):
         await until(enough, every(timedelta(hours=1), look, page=10), within=0.05)

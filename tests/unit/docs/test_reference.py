@@ -28,7 +28,6 @@ each_entity = pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: ent
 
 
 def names(union: object) -> set[str]:
-    """Return the names of a union's members, or the words of a literal."""
     members = set[str]()
     for part in get_args(union):
         if isinstance(part, str):

@@ -13,7 +13,7 @@ def entry(id: str, size: int = 32) -> str:
 
 
 def ring(*entries: str) -> KeyRing:
-    return key_ring([SecretStr(each) for each in entries])
+    return key_ring([SecretStr(entry) for entry in entries])
 
 
 def codec(*entries: str, workflow_id: str | None = None) -> EncryptionCodec:

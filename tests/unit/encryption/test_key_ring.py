@@ -12,7 +12,6 @@ SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0"
 @pytest.mark.parametrize("size", [16, 24, 32])
 def test_the_first_key_encrypts_and_every_size_of_aes_is_one(size: int) -> None:
     keys = ring(entry("k1", size), OLD)
-
     assert keys.first is keys.keys["k1"]
     assert list(keys.keys) == ["k1", "old"]
     assert not keys.plaintext
@@ -25,7 +24,6 @@ def test_without_an_entry_nothing_is_encrypted() -> None:
 
 def test_plaintext_has_a_place_in_the_ring_like_a_key() -> None:
     before, during = ring("plaintext", NEW), ring(NEW, "plaintext")
-
     assert (before.first, list(before.keys), before.plaintext) == (None, ["new"], True)
     assert (during.first, list(during.keys), during.plaintext) == (
         during.keys["new"],
@@ -53,10 +51,8 @@ def test_a_malformed_entry_is_named_and_no_secret_shown(
     text: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", text)
-
     with pytest.raises(ValidationError) as refused:
         Settings()
-
     assert told in str(refused.value)
     assert SECRET not in str(refused.value)
 
@@ -68,7 +64,6 @@ def test_keys_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_pseudonym_is_one_persons_and_hangs_on_the_key() -> None:
     ann = ring(OLD).pseudonym("ann")
-
     assert ann == ring(OLD, NEW).pseudonym("ann")
     assert len({"ann", ann, ring(OLD).pseudonym("bob"), ring(NEW).pseudonym("ann")}) == 4
     assert ring().pseudonym("ann") == ring("plaintext", OLD).pseudonym("ann") == "ann"

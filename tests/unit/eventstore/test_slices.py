@@ -2,16 +2,8 @@ from uuid import UUID
 
 import pytest
 
+from eventstore import slices
 from eventstore.consumer import owner_of
-from eventstore.slices import (
-    CATEGORY_BASE,
-    SLICES_PER_CATEGORY,
-    Category,
-    Slice,
-    StreamId,
-    slice_of,
-    slices_of,
-)
 
 # Stored rows carry these numbers: a change here is a change of every database there is.
 GOLDEN = {
@@ -22,31 +14,32 @@ GOLDEN = {
 }
 
 MEMBERS = [UUID(int=number) for number in range(1, 5)]
-SLICES = [Slice(slice) for slice in slices_of(Category("booking"))]
+SLICES = [slices.Slice(slice) for slice in slices.slices_of(slices.Category("booking"))]
 
 
 @pytest.mark.parametrize(("stream", "slice"), GOLDEN.items())
 def test_a_stream_never_moves_to_another_slice(stream: str, slice: int) -> None:
-    assert slice_of(StreamId(stream)) == slice
+    assert slices.slice_of(slices.StreamId(stream)) == slice
 
 
 def test_a_category_is_the_word_before_the_first_dash() -> None:
-    assert slice_of(StreamId("payment-a-b")) in slices_of(Category("payment"))
+    of_payments = slices.slices_of(slices.Category("payment"))
+    assert slices.slice_of(slices.StreamId("payment-a-b")) in of_payments
 
 
 def test_categories_share_no_slice() -> None:
-    slices = [slice for category in CATEGORY_BASE for slice in slices_of(category)]
-    assert len(set(slices)) == len(slices) == SLICES_PER_CATEGORY * len(CATEGORY_BASE)
+    found = [slice for category in slices.CATEGORY_BASE for slice in slices.slices_of(category)]
+    assert len(set(found)) == len(found) == slices.SLICES_PER_CATEGORY * len(slices.CATEGORY_BASE)
 
 
 def test_streams_spread_over_the_slices_of_their_category() -> None:
-    used = {slice_of(StreamId(f"payment-{number}")) for number in range(1_000)}
-    assert used == set(slices_of(Category("payment")))
+    used = {slices.slice_of(slices.StreamId(f"payment-{number}")) for number in range(1_000)}
+    assert used == set(slices.slices_of(slices.Category("payment")))
 
 
 def test_an_unregistered_category_has_no_slices() -> None:
     with pytest.raises(KeyError):
-        slice_of(StreamId("concert-1"))
+        slices.slice_of(slices.StreamId("concert-1"))
 
 
 def test_slices_spread_over_the_members() -> None:

@@ -23,15 +23,7 @@ from ticketing.notifications import texts
 from ticketing.notifications.api import Notification, NotificationKind
 from ticketing.notifications.texts import DENIALS, REFUNDS, TEMPLATES, template, text_of
 from ticketing.payment.events import RefundReason
-from ticketing.reservations.api import (
-    Refusal,
-    ReservationWasReleased,
-    SalesClosed,
-    SeatsUnavailable,
-    UnknownConcert,
-    UnknownSeats,
-    denial_reason,
-)
+from ticketing.reservations import api
 
 KINDS: tuple[NotificationKind, ...] = get_args(NotificationKind)
 CONFIRMED = Notification(
@@ -43,12 +35,12 @@ CONFIRMED = Notification(
     total=TOTAL,
     expires_at=DEADLINE,
 )
-REFUSALS: tuple[Refusal, ...] = (
-    SeatsUnavailable(seats=(NEXT_SEAT,)),
-    UnknownSeats(seats=(SEAT, NEXT_SEAT, OTHER_SEAT)),
-    UnknownConcert(),
-    SalesClosed(),
-    ReservationWasReleased(),
+REFUSALS: tuple[api.Refusal, ...] = (
+    api.SeatsUnavailable(seats=(NEXT_SEAT,)),
+    api.UnknownSeats(seats=(SEAT, NEXT_SEAT, OTHER_SEAT)),
+    api.UnknownConcert(),
+    api.SalesClosed(),
+    api.ReservationWasReleased(),
 )
 
 
@@ -111,7 +103,7 @@ def test_a_booking_without_a_deadline_mentions_none() -> None:
 
 
 def test_every_reason_of_a_denial_is_a_sentence() -> None:
-    reasons = [*(denial_reason(each) for each in REFUSALS), "reservation_timed_out"]
+    reasons = [*(api.denial_reason(refusal) for refusal in REFUSALS), "reservation_timed_out"]
     assert {reason.partition(":")[0] for reason in reasons} == DENIALS.keys()
     for reason in reasons:
         body = text_of(told("denied", reason=reason)).body

@@ -23,43 +23,28 @@ from tests.support.controls import (
 from tests.support.spec import given
 from ticketing.decider import Rejection
 from ticketing.ids import BookingId
+from ticketing.payment import events, rejections
 from ticketing.payment.commands import PaymentCommand
 from ticketing.payment.decider import PAYMENT
-from ticketing.payment.events import (
-    PaymentEvent,
-    PaymentRefunded,
-    PaymentRefundRequested,
-    RefundReason,
-)
-from ticketing.payment.rejections import (
-    PaymentAlreadyReceived,
-    PaymentIsApplied,
-    PaymentIsForAnotherBooking,
-    PaymentIsNotBeingRefunded,
-    PaymentIsRefunded,
-    PaymentNotFound,
-    PaymentRefundIsRequested,
-    PaymentRejection,
-)
 
-HISTORIES: dict[str, Sequence[PaymentEvent]] = {
+HISTORIES: dict[str, Sequence[events.PaymentEvent]] = {
     "no payment": (),
     **{str(status): history for status, history in PAYMENTS.items()},
 }
-NOBODY, USED, KEPT = PaymentNotFound(), PaymentIsApplied(), PaymentIsNotBeingRefunded()
-OTHERS = PaymentIsForAnotherBooking(booking_id=BOOKING_ID)
-ASKED, BACK = (
-    PaymentRefundIsRequested(reason=REFUND_REQUESTED.reason),
-    PaymentIsRefunded(refund_ref=REFUNDED.refund_ref),
-)
+NOBODY, USED = rejections.PaymentNotFound(), rejections.PaymentIsApplied()
+KEPT = rejections.PaymentIsNotBeingRefunded()
+OTHERS = rejections.PaymentIsForAnotherBooking(booking_id=BOOKING_ID)
+ASKED = rejections.PaymentRefundIsRequested(reason=REFUND_REQUESTED.reason)
+BACK = rejections.PaymentIsRefunded(refund_ref=REFUNDED.refund_ref)
 APPLY_TO_ANOTHER = APPLY.model_copy(update={"booking_id": BookingId("bob-1")})
 FOR_ANOTHER_REASON = REQUEST_REFUND.model_copy(update={"reason": "amount_mismatch"})
 ANOTHER_REFUND = RECORD_REFUND.model_copy(update={"refund_ref": "refund 8"})
-REFUNDED_8 = PaymentRefunded(refund_ref="refund 8")
-MISMATCH = PaymentRefundRequested(reason="amount_mismatch")
+REFUNDED_8 = events.PaymentRefunded(refund_ref="refund 8")
+MISMATCH = events.PaymentRefundRequested(reason="amount_mismatch")
 
 # In the order of HISTORIES: no payment, received, applied, refund requested, refunded.
-TABLE: dict[PaymentCommand, Sequence[Sequence[PaymentEvent] | PaymentRejection]] = {
+Outcome = Sequence[events.PaymentEvent] | rejections.PaymentRejection
+TABLE: dict[PaymentCommand, Sequence[Outcome]] = {
     RECEIVE: ([RECEIVED], [], [], [], []),
     APPLY: (NOBODY, [APPLIED], [], ASKED, BACK),
     APPLY_TO_ANOTHER: (NOBODY, OTHERS, OTHERS, OTHERS, OTHERS),
@@ -77,9 +62,7 @@ CASES = [
 
 @pytest.mark.parametrize(("command", "history", "outcome"), CASES)
 def test_each_status_answers_each_command(
-    command: PaymentCommand,
-    history: Sequence[PaymentEvent],
-    outcome: Sequence[PaymentEvent] | PaymentRejection,
+    command: PaymentCommand, history: Sequence[events.PaymentEvent], outcome: Outcome
 ) -> None:
     decided = given(PAYMENT, *history).when(command)
     if isinstance(outcome, Rejection):
@@ -106,13 +89,13 @@ def test_every_command_is_in_the_table() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_receiving_something_else_under_a_taken_id_is_rejected(
-    history: Sequence[PaymentEvent], change: dict[str, object]
+    history: Sequence[events.PaymentEvent], change: dict[str, object]
 ) -> None:
     other = RECEIVE.model_copy(update=change)
-    given(PAYMENT, *history).when(other).then_rejected(PaymentAlreadyReceived())
+    given(PAYMENT, *history).when(other).then_rejected(rejections.PaymentAlreadyReceived())
 
 
-@pytest.mark.parametrize("reason", get_args(RefundReason))
-def test_requesting_a_refund_records_the_reason(reason: RefundReason) -> None:
+@pytest.mark.parametrize("reason", get_args(events.RefundReason))
+def test_requesting_a_refund_records_the_reason(reason: events.RefundReason) -> None:
     request = REQUEST_REFUND.model_copy(update={"reason": reason})
-    given(PAYMENT, RECEIVED).when(request).then(PaymentRefundRequested(reason=reason))
+    given(PAYMENT, RECEIVED).when(request).then(events.PaymentRefundRequested(reason=reason))
