@@ -1,16 +1,16 @@
 #: demo          the whole story on an embedded stack, then exit
 #: deploy-drill  versions of the workers are rolled out and back while 100 bookings are in flight
 #: up            Postgres, Temporal, Web UI, worker, consumers; Ctrl-C stops all
-#: check         no server: format, lint, types, arrows, unit tests
+#: check         no server: format, lint, types, import rules, unit tests
 #: test          every test but chaos, on its own Postgres and Temporal; then coverage
 #: coverage      what the last `make test` reached; it fails below the floor
 #: chaos         kill things while bookings run, then check the invariants; SEED=7 draws a run again
-#: compare       both twins through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
+#: compare       both processes through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
 #: screenshots   docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
 #: docs          docs/reference anew from the code, and the site into .site
 #: bench         appends per second beside a bare INSERT, and what a booking costs in Temporal
 #: release       wheel and sdist into dist/, checked in an empty environment
-#: lock          resolve again, rewrite both locks
+#: lock          resolve the dependencies again, rewrite both locks
 PYTHON ?= python3
 PY := .venv/bin/python
 # What .venv was built from: lock, interpreter, place.
@@ -26,7 +26,9 @@ help: ; @sed -n 's/^#: //p' Makefile
 demo deploy-drill up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
 screenshots: $(STAMP) ; @$(PY) -m tests.browser.screenshots
-docs: $(STAMP) ; @$(PY) -m docs.tools
+docs: $(STAMP)
+	@$(PY) -m docs.tools
+	@echo "To read and search it: $(PY) -m http.server --bind 127.0.0.1 --directory .site"
 bench: $(STAMP)
 	$(PY) -m benchmarks.bench $(ARGS)
 	@$(PY) -m pytest -q --no-header tests/process/test_budgets.py

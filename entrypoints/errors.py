@@ -110,7 +110,9 @@ def failure(error: Exception) -> Failure:
         case UnknownKeyError():
             return BadSetting(f"{PREFIX}PAYLOAD_KEYS", f"{error}. {NOTHING_LOST}")
         case NoAnswerError():
-            message = f"{error}. It goes on by itself when a worker runs. {NOTHING_LOST}"
+            message = (
+                f"{error}. It continues by itself while workers or consumers run. {NOTHING_LOST}"
+            )
             return Failure(UNREACHABLE, "NoAnswer", message)
         case RPCError():
             return _refused_by_temporal(error)

@@ -146,7 +146,8 @@ class OrchestratedBookingProcess:
                 BookingWorkflow.cancel, CancelRequest(reason=reason), rpc_timeout=self._patience
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise NoAnswerError(f"{booking_id} is not cancelled in time") from error
+            hint = "unless a worker has taken the cancel, repeat it"
+            raise NoAnswerError(f"{booking_id} is not cancelled in time; {hint}") from error
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -44,9 +44,9 @@ def page() -> str:
     return "\n".join(
         [
             INTRODUCTION,
-            "## Of the system\n",
+            "## The system\n",
             _table(Settings, PREFIX),
-            "## Of a worker's version\n",
+            "## A worker's version\n",
             _table(WorkerVersion, TEMPORAL_PREFIX),
             OTHERS,
         ]

@@ -15,7 +15,7 @@ from posixpath import normpath, relpath
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / ".site-pages"  # what zensical.toml builds the site from
 SITE = ROOT / ".site"
-SHOWN = (".md", ".svg", ".png", ".json")
+SHOWN = (".md", ".svg", ".png", ".json", ".css")
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)")  # to a file, not to a server or a heading
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LANGUAGES = {".py": "python", ".yml": "yaml", ".sh": "bash", ".sql": "sql", ".json": "json"}

@@ -35,7 +35,9 @@ FIRST = {
 STATUS_PREFIX = "WORKER_DEPLOYMENT_VERSION_STATUS_"
 
 app = typer.Typer()
-deployment = typer.Typer(no_args_is_help=True, help="Empty versions of the workers.")
+deployment = typer.Typer(
+    no_args_is_help=True, help="Drain a version of the workers, or move its processes."
+)
 app.add_typer(deployment, name="deployment")
 
 Name = Annotated[

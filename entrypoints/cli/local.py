@@ -70,7 +70,8 @@ async def up(
     temporal_port: int = PORTS.temporal,
     ui_port: int = PORTS.ui,
     base_port: Annotated[
-        int | None, typer.Option(help="The first of nine in a row, for all other parts.")
+        int | None,
+        typer.Option(min=1024, max=65_500, help="The first of nine in a row, for other parts."),
     ] = None,
     process: Process = None,
 ) -> None:
