@@ -81,10 +81,9 @@ class ChoreographedBookingProcess:
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
         stream = booking_stream(booking_id)
+        cancel = CancelBooking(booking_id=booking_id, reason=reason, cancelled_by="client")
         answer = await self._bookings.execute(
-            CancelBooking(booking_id=booking_id, reason=reason, cancelled_by="client"),
-            command_id=command_id(stream, "cancel"),
-            metadata=BY_A_CLIENT,
+            cancel, command_id=_own_id(stream, cancel), metadata=BY_A_CLIENT
         )
         if isinstance(answer, BookingNotFound):
             return CancelAnswer(status="not_found")
@@ -104,8 +103,8 @@ class ChoreographedBookingProcess:
             raise NoAnswerError(too_late) from error
 
 
-def _own_id(stream: str, request: PlaceBooking | ReceivePayment) -> UUID:
-    """The same for the same content only: of two requests at once the entity refuses the second."""
+def _own_id(stream: str, request: PlaceBooking | ReceivePayment | CancelBooking) -> UUID:
+    """Return the same id only for the same content: the entity decides between two requests."""
     return command_id(stream, request.model_dump_json())
 
 

@@ -178,6 +178,16 @@ async def test_fault_2_a_cancelled_booking_gives_its_seats_back(twin: Twin) -> N
     assert await twin.all_quiet() == ()
 
 
+async def test_two_cancels_at_once_get_one_answer(twin: Twin) -> None:
+    for number in range(5):
+        booking_id = BookingId(f"b{number}")
+        await twin.process.place(place(booking_id, f"{number + 1}-1"))
+        reasons = ("ill", "still ill", "well again")
+        cancelling = (twin.process.cancel(booking_id, reason) for reason in reasons)
+        assert len({*await asyncio.gather(*cancelling)}) == 1
+        assert (await twin.events(booking_id)).count("BookingCancelled") == 1
+
+
 async def test_a_cancel_says_how_the_booking_ended_if_it_has(twin: Twin) -> None:
     await twin.process.place(place("b1", "1-1"))
     await twin.process.place(place("b2", "1-1"))
