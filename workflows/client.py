@@ -117,7 +117,8 @@ class OrchestratedBookingProcess:
         self, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
     ) -> BookingProgress:
         try:
-            return await handle.query(BookingWorkflow.status, rpc_timeout=self._patience)
+            # Without a worker this waits in vain; there must be time left to read the history.
+            return await handle.query(BookingWorkflow.status, rpc_timeout=self._patience / 2)
         except RPCError as error:
             if (await handle.describe()).status is not WorkflowExecutionStatus.COMPLETED:
                 if error.status is RPCStatusCode.FAILED_PRECONDITION:

@@ -41,7 +41,7 @@ from tests.support.waiting import eventually
 
 STARTS = timedelta(seconds=150)
 STAYS_UP = "Ctrl-C stops everything and removes its data."
-METRICS = re.compile(r"^\s*([\w-]+): (http://\S+/metrics)$")
+METRICS = re.compile(r"^\s*Metrics of ([\w-]+): (http://\S+/metrics)$")
 REFUSE_A_REFUND = [{"operation": "refund", "fault": "refuse"}]
 RUNBOOK = DEPLOY.parent / "docs" / "runbook.md"
 PROMTOOL, PROMETHEUS = shutil.which("promtool"), shutil.which("prometheus")

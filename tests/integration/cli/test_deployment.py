@@ -182,7 +182,7 @@ async def test_the_same_request_is_answered_after_the_version_of_its_process_is_
     async with office.worker("2"):
         await set_current(office, "2")
         impatient = OrchestratedBookingProcess(
-            office.client, office.settings.task_queue, patience=timedelta(seconds=2)
+            office.client, office.settings.task_queue, patience=timedelta(seconds=6)
         )
         assert (await impatient.place(place(B1, "1-1"))).status == "cancelled"
         other = await impatient.place(place(B1, "1-2"))
