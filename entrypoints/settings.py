@@ -84,12 +84,12 @@ class Settings(BaseSettings):
         description="The database of the log, the seats and the views.",
     )
     provider_url: HttpUrl = Field(
-        default=HttpUrl("http://127.0.0.1:8400"), description="Where the payment provider answers."
+        default=HttpUrl("http://127.0.0.1:8400"), description="The URL of the payment provider."
     )
     smtp_url: SmtpUrl | None = Field(
         default=None,
         description="`smtp://[user:password@]host[:port]` or `smtps://`. "
-        "Without it a mail is a line in the log.",
+        "Without it, each mail is a log line.",
     )
     mail_from: MailAddress = Field(
         default="tickets@box-office.example", description="The sender of mail."
@@ -100,25 +100,25 @@ class Settings(BaseSettings):
     )
     mail_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8526"),
-        description="Where the sandbox's mail server shows what was sent.",
+        description="The URL where the sandbox's mail server shows the sent mail.",
     )
     health_address: Address | None = Field(
         default=None,
-        description="`host:port` of /live, /ready and /metrics. Without it nobody can ask.",
+        description="`host:port` of /live, /ready and /metrics. Without it, they are not served.",
     )
     metrics_address: Address | None = Field(
         default=None,
-        description="`host:port` of the metrics of Temporal's SDK. Without it there are none.",
+        description="`host:port` of the SDK's metrics. Without it, they are not served.",
     )
     task_queue: str = Field(
         default="ticketing", min_length=1, description="The task queue of the workers."
     )
     process: Literal["orchestrated", "choreographed"] = Field(
         default="orchestrated",
-        description="Who drives: Temporal workflows, or consumers of the log.",
+        description="The process: Temporal workflows, or consumers of the log.",
     )
     expiration_poll_seconds: float = Field(
-        default=30, gt=0, description="How often the choreography looks for what is due."
+        default=30, gt=0, description="The pause between two sweeps of the choreography."
     )
     confirmation_timeout_seconds: float = Field(
         default=600,
@@ -133,28 +133,28 @@ class Settings(BaseSettings):
     )
     late_payment: LatePayment = Field(
         default="reinstate",
-        description="What becomes of money for an expired booking: "
-        "its seats again if they are free, or a refund.",
+        description="The policy for a payment of an expired booking: "
+        "reserve its seats again if they are free, or refund.",
     )
     client_patience_seconds: float = Field(
         default=30, gt=0, description="How long a client waits for an answer of the process."
     )
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
-        description="Sign the provider's notices, the oldest last. `webhooks` needs one.",
+        description="The secrets that sign notices, newest first. `webhooks` needs one.",
     )
     payload_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         description="AES keys as `id:base64`; the first encrypts what Temporal stores. "
-        "Without one it is plaintext.",
+        "Without a key, Temporal stores plaintext.",
     )
     codec_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
         default=(),
-        description="Where the Web UI is opened: the pages that the codec server decodes for.",
+        description="The origins of the Web UI, for which the codec server decodes.",
     )
     codec_token: Token | None = Field(
         default=None,
-        description="What the codec server asks for. Without it, it asks for none.",
+        description="The token that the codec server demands. Without it, it demands none.",
     )
 
     @model_validator(mode="before")
@@ -198,12 +198,14 @@ class WorkerVersion(BaseSettings):
     )
 
     deployment_name: str | None = Field(
-        default=None, max_length=200, description="Without it a worker is unversioned."
+        default=None,
+        max_length=200,
+        description="The name of the deployment. Without it, a worker is unversioned.",
     )
     worker_build_id: str = Field(
         default_factory=lambda given: _described() if given.get("deployment_name") else "",
         max_length=200,
-        description="Which version of the deployment; in a checkout what git calls it.",
+        description="The version of the worker; in a checkout, the default is git's description.",
     )
 
     @field_validator("deployment_name", "worker_build_id")

@@ -44,7 +44,7 @@ async def place(
     seat: Annotated[
         list[str], typer.Option(metavar="ROW-NUMBER", help="A seat, as 3-14; up to 10 times.")
     ],
-    id: Annotated[str | None, typer.Option(help="The same id again: the same booking.")] = None,
+    id: Annotated[str | None, typer.Option(help="A repeated id means the same booking.")] = None,
     as_json: Json = False,
 ) -> None:
     """Place a booking and wait for the decision."""
@@ -77,7 +77,7 @@ async def place(
 async def pay(
     booking_id: BookingArgument,
     payment_id: Annotated[
-        str | None, typer.Option(help="The same id again: the same payment.")
+        str | None, typer.Option(help="A repeated id means the same payment.")
     ] = None,
     amount: Annotated[
         str | None,

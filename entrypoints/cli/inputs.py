@@ -21,7 +21,7 @@ ID = TypeAdapter[str](BookingId)  # every id has this form
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"(?P<number>[1-9]\d{0,3})(?P<unit>[smhd])")
 
-Since = Annotated[str, typer.Option(metavar="DURATION", help="As 90s, 30m, 12h or 7d.")]
+Since = Annotated[str, typer.Option(metavar="DURATION", help="A duration: 90s, 30m, 12h or 7d.")]
 
 
 def identity(of: Callable[[str], Identity], text: str, field: str = "BOOKING") -> Identity:

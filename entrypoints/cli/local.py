@@ -45,7 +45,7 @@ async def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
     process: Process = None,
 ) -> None:
-    """Tell the whole story on a stack of its own, then exit."""
+    """Play the whole story on a stack of its own, then exit."""
     settings = _settings_of(process)
     finished = await _in_a_fresh_home(lambda home: tell(home, settings, keep=keep))
     if not finished and not keep:
@@ -54,7 +54,9 @@ async def demo(
 
 @command(app, "deploy-drill")
 async def deploy_drill(
-    bookings: Annotated[int, typer.Option(min=20, max=500, help="In flight on version 1.")] = 100,
+    bookings: Annotated[
+        int, typer.Option(min=20, max=500, help="The bookings in flight on version 1.")
+    ] = 100,
 ) -> None:
     """Roll worker versions out and back.
 
@@ -66,7 +68,9 @@ async def deploy_drill(
 
 @command(app)
 async def up(
-    data_dir: Annotated[Path, typer.Option(help="Kept between runs.")] = Path(".data"),
+    data_dir: Annotated[
+        Path, typer.Option(help="The directory of the data, kept between runs.")
+    ] = Path(".data"),
     temporal_port: int = PORTS.temporal,
     ui_port: int = PORTS.ui,
     base_port: Annotated[

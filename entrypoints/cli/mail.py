@@ -24,7 +24,9 @@ MAILS = TypeAdapter(list[dict[str, Any]])  # with to, subject, date, text and he
 
 @command(app)
 async def mail(
-    client_id: Annotated[str | None, typer.Option("--client", help="To this client.")] = None,
+    client_id: Annotated[
+        str | None, typer.Option("--client", help="Only mail to this client.")
+    ] = None,
     booking_id: Annotated[str | None, typer.Option("--booking", help="About this booking.")] = None,
     unsent: Annotated[bool, typer.Option("--unsent", help="Mail that could not be sent.")] = False,
     as_json: Json = False,

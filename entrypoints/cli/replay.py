@@ -41,8 +41,8 @@ class Replayed(Value):
 async def replay(since: inputs.Since, as_json: Json = False) -> None:
     """Replay processes on the code that is installed here.
 
-    Every process is replayed that was open at some time since then. Exit code 6 names those that
-    would fail.
+    Replays every process that was open since then. Exit code 6 means that some would fail; they are
+    named.
     """
     begin = inputs.begin(since)
     settings = Settings()

@@ -27,9 +27,9 @@ BODY_BYTES_MAX = 8 * 1024 * 1024  # Temporal answers with up to 4 MB; base64 add
 UNREADABLE: dict[Literal["too_large", "unread"], int] = {"too_large": 413, "unread": 408}
 
 DESCRIPTION = (
-    "Payloads as JSON, and the same payloads encoded or decoded. 400: no payloads. 401: not the "
-    "token. 403: a page that may not ask. 408: they do not come. 413: too large. 422: a key is "
-    "missing, or they are not what was encrypted."
+    "Payloads as JSON, and the same payloads encoded or decoded. 400: the body holds no payloads. "
+    "401: the token is wrong. 403: the page's origin is not allowed. 408: the body did not arrive "
+    "in time. 413: the body is too large. 422: a key is missing, or a payload was changed."
 )
 
 Step = Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
@@ -105,7 +105,7 @@ def _check_caller(request: Request, settings: Settings) -> None:
         return
     wanted = f"Bearer {settings.codec_token.get_secret_value()}"
     if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), wanted.encode()):
-        raise HTTPException(401, "not the token", {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, "wrong token", {"WWW-Authenticate": "Bearer"})
 
 
 def _payloads(body: bytes) -> Sequence[Payload]:

@@ -30,7 +30,7 @@ class Metrics(Collector):
         self.registry = CollectorRegistry()
         self._appends = Counter(
             f"{PREFIX}appends",
-            "Commands that this process brought to the log, by what became of them.",
+            "Commands that this process appended to the log, by outcome.",
             ["outcome"],
             registry=self.registry,
         )

@@ -157,9 +157,7 @@ OF_LATELY = (DECIDED, DECISION_SECONDS, EXPIRY_LATENESS_SECONDS)
 
 METRICS: dict[Metric, str] = {
     Metric("open_bookings", "Bookings that have not ended.", ("status",)): OPEN_BOOKINGS,
-    Metric("recent_bookings", "Bookings that came to this in the last hour.", ("outcome",)): (
-        DECIDED
-    ),
+    Metric("recent_bookings", "Bookings of the last hour, by outcome.", ("outcome",)): (DECIDED),
     Metric(
         "decision_seconds",
         "From placed to confirmed or denied, of those decided in the last hour.",
