@@ -25,6 +25,7 @@ from tests.integration.webhooks.provider import (
     signature,
     stored,
 )
+from ticketing.ids import PaymentId, receipt_of
 from ticketing.payment.commands import ReceivePayment
 
 CAPTURED = ("n1", "payment.captured")
@@ -82,16 +83,22 @@ async def test_the_notice_and_the_process_give_one_command(
     door: Door, parts: BoxOffice, pool: asyncpg.Pool
 ) -> None:
     await door.post(notice())
-    environment = ActivityEnvironment()
-    environment.info = replace(
-        environment.info, workflow_id="payment-bank-7", activity_type="receive_payment"
-    )
-    command = {key: value for key, value in PAYMENT.items() if key != "refund_ref"}
-    answer = await environment.run(
-        PaymentActivities(parts.payments).receive_payment, ReceivePayment.model_validate(command)
-    )
-    assert answer == PaymentAccepted(status="received")
-    assert await logged(pool) == [RECEIVED]
+    receive = PaymentActivities(parts.payments).receive_payment
+    content = {key: value for key, value in PAYMENT.items() if key != "refund_ref"}
+    for payment_id in ("bank-7", "bank-8"):  # the notice was first, and the process is
+        environment = ActivityEnvironment()
+        environment.info = replace(
+            environment.info,
+            workflow_id=f"payment-{payment_id}",
+            activity_type="receive_payment",
+        )
+        command = ReceivePayment.model_validate({**content, "payment_id": payment_id})
+        assert await environment.run(receive, command) == PaymentAccepted(status="received")
+    stored = await pool.fetch("SELECT stream_id, command_id FROM es.event")
+    assert {row["stream_id"]: row["command_id"] for row in stored} == {
+        "payment-bank-7": receipt_of(PaymentId("bank-7")),
+        "payment-bank-8": receipt_of(PaymentId("bank-8")),
+    }
 
 
 async def test_the_log_names_the_notice_and_no_process(door: Door, pool: asyncpg.Pool) -> None:
