@@ -43,7 +43,7 @@ FORGED: list[tuple[str, Callable[[], str]]] = [
 
 
 @pytest.mark.parametrize(("reason", "header"), FORGED)
-async def test_h47_a_wrong_signature_is_refused_and_counted(
+async def test_h47_a_wrong_signature_is_refused_and_logged(
     door: Door, pool: asyncpg.Pool, reason: str, header: Callable[[], str]
 ) -> None:
     """Also of a notice that was received before."""
