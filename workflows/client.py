@@ -36,6 +36,7 @@ from workflows.web_ui import booking_texts, payment_texts
 
 CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
+NOT_NOW = RPCStatusCode.FAILED_PRECONDITION  # of updates and queries after a failed task
 ASK_AGAIN_SECONDS = 0.5  # Temporal retries a failed workflow task after some seconds
 CONTENT = "content"  # the memo that holds a digest of the process's payment
 
@@ -68,7 +69,7 @@ class OrchestratedBookingProcess:
             except WorkflowAlreadyStartedError:
                 return await self._existing(request)
         except RPCError as error:
-            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+            if error.status is not NOT_NOW:
                 raise
             return None
 
@@ -117,11 +118,13 @@ class OrchestratedBookingProcess:
         self, handle: WorkflowHandle[BookingWorkflow, BookingOutcome]
     ) -> BookingProgress:
         try:
-            # Without a worker this waits in vain; there must be time left to read the history.
-            return await handle.query(BookingWorkflow.status, rpc_timeout=self._patience / 2)
-        except RPCError as error:
+            # Without a worker it waits in vain, and time must be left to read the history.
+            # `rpc_timeout` would not do: the SDK repeats a query that runs into it.
+            async with asyncio.timeout(self._patience.total_seconds() / 2):
+                return await handle.query(BookingWorkflow.status)
+        except (TimeoutError, RPCError) as error:
             if (await handle.describe()).status is not WorkflowExecutionStatus.COMPLETED:
-                if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                if isinstance(error, RPCError) and error.status is NOT_NOW:
                     raise  # no worker answers as yet; the caller asks again
                 raise NoAnswerError(f"nobody answers for {handle.id}") from error
         # No worker of its version is left to answer; the history tells the same.
