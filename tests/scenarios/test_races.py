@@ -9,7 +9,8 @@ import pytest
 
 from tests.scenarios.conftest import Twin
 from tests.support.builders import HOLD, SHORT, place
-from ticketing.process import PaymentOutcome
+from tests.support.waiting import insist
+from ticketing.process import NoAnswerError, PaymentOutcome
 
 ROUNDS = {"reinstate": 200, "refund": 50}  # the policy changes what follows, not the race
 AT_ONCE = 20  # at most: a slower machine decides fewer bookings before their deadline
@@ -23,11 +24,12 @@ def seat(number: int) -> str:
 
 
 async def pay_around_the_deadline(twin: Twin, number: int, jitter: float) -> PaymentOutcome:
-    decision = await twin.process.place(place(f"b{number}", seat(number), concert=SHORT))
+    request = place(f"b{number}", seat(number), concert=SHORT)
+    decision = await insist(lambda: twin.process.place(request), NoAnswerError)
     assert decision.expires_at is not None
     pause = decision.expires_at + timedelta(seconds=jitter) - datetime.now(UTC)
     await asyncio.sleep(max(0, pause.total_seconds()))
-    return await twin.pay(f"b{number}", f"p{number}")
+    return await insist(lambda: twin.pay(f"b{number}", f"p{number}"), NoAnswerError)
 
 
 @pytest.mark.timeout(900)  # a loaded machine settles one of these 200 bookings a second
