@@ -13,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.settings import PREFIX, TEMPORAL_PREFIX, Settings, WorkerVersion, temporal_address
 from eventstore.errors import TransientError
+from eventstore.faults import is_connection_fault
 from ticketing.process import NoAnswerError
 from workflows.encryption import UnknownKeyError
 
@@ -30,15 +31,7 @@ NOT_MIGRATED = (
     asyncpg.UndefinedFunctionError,
     asyncpg.InvalidSchemaNameError,
 )
-POSTGRES_GONE = (
-    OSError,  # TimeoutError, too
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
+NOT_LET_IN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 
 class Failure(Exception):
@@ -121,7 +114,7 @@ def failure(error: Exception) -> Failure:
         case _ if isinstance(error, NOT_MIGRATED):
             message = f"{_postgres()} does not have our schemas: run `box-office migrate`"
             return Failure(UNREACHABLE, "NotMigrated", message)
-        case _ if isinstance(error, POSTGRES_GONE):
+        case _ if isinstance(error, NOT_LET_IN) or is_connection_fault(error):
             return unreachable("Postgres", _postgres(), type(error).__name__)
         case _:
             return _defect(error)

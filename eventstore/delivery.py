@@ -11,11 +11,11 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Generic, Literal, TypeVar
 
-import asyncpg
 import structlog
 
 from eventstore.api import CheckpointStore, Claim, DeadLetter, StoredEvent, Tx
 from eventstore.errors import DefectError, Fenced, TransientError
+from eventstore.faults import CONNECTION_FAULTS, is_connection_fault
 from eventstore.slices import StreamId
 
 T = TypeVar("T")
@@ -33,18 +33,7 @@ RETRY_AFTER = tuple(timedelta(milliseconds=pause) for pause in (100, 300, 1_000,
 BACK_OFF_FIRST = timedelta(milliseconds=100)
 BACK_OFF_LAST = timedelta(seconds=5)
 
-# Connections break, transactions deadlock, a server stops or is full.
-TRANSIENT = (
-    TransientError,
-    OSError,  # TimeoutError, too
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
+TRANSIENT = (TransientError, *CONNECTION_FAULTS)
 
 OnPoison = Literal["pause", "park"]  # stop the slice, or put the stream's events aside
 
@@ -264,5 +253,4 @@ def _passes_through(error: Exception) -> bool:
 
 
 def _is_transient(error: Exception) -> bool:
-    # The driver derives DataError, a wrong argument, from InterfaceError as well.
-    return isinstance(error, TRANSIENT) and not isinstance(error, asyncpg.DataError)
+    return isinstance(error, TransientError) or is_connection_fault(error)

@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 
 from benchmarks.compare.sides import Side
 from eventstore.errors import TransientError
+from eventstore.faults import CONNECTION_FAULTS
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
@@ -25,7 +26,7 @@ A_LONG_HOLD = timedelta(hours=6)
 SEATS_PER_ROW = 50
 SEATS_MAX = 4  # a customer books no more
 ASK_AGAIN = 0.5  # seconds
-TROUBLE = (TransientError, RPCError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+TROUBLE = (TransientError, RPCError, asyncpg.PostgresError, *CONNECTION_FAULTS)
 
 Plan = Literal["pays", "leaves"]
 

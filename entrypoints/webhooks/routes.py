@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from entrypoints.http.bodies import read
 from eventstore.errors import TransientError
+from eventstore.faults import CONNECTION_FAULTS
 from ticketing.notice_receiver import NoticeReceiver, Received
 from ticketing.payment_provider.notices import parse_notice
 from ticketing.payment_provider.signature import SignatureRefusal, verify
 
 BODY_BYTES_MAX = 64 * 1024  # a notice has 1 KB; nobody is read any further
+STORE_FAULTS = (TransientError, asyncpg.PostgresError, *CONNECTION_FAULTS)
 STORE_TIMEOUT = timedelta(seconds=10)  # a healthy database takes 10 ms; the provider waits
 
 Answer = Received | SignatureRefusal | Literal["too_large", "unread", "no_notice", "unavailable"]
@@ -77,6 +79,6 @@ async def _answer(request: Request, receiver: NoticeReceiver, secrets: Sequence[
     try:
         async with asyncio.timeout(STORE_TIMEOUT.total_seconds()):
             return await receiver.receive(notice)
-    except (OSError, TransientError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except STORE_FAULTS as error:
         _log.error("notice not stored", notice_id=notice.notice_id, error=type(error).__name__)
         return "unavailable"

@@ -12,6 +12,7 @@ from typing import Self
 import asyncpg
 import structlog
 
+from eventstore.faults import CONNECTION_FAULTS
 from eventstore.slices import Slice
 
 CHANNEL = "es_event"
@@ -67,7 +68,7 @@ class PostgresDoorbell:
         while True:
             try:
                 await self._serve()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (asyncpg.PostgresError, *CONNECTION_FAULTS) as error:
                 _log.warning("doorbell lost its connection", error=repr(error))
             await asyncio.sleep(CONNECT_AGAIN_AFTER.total_seconds())
 
