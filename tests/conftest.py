@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import asyncpg
@@ -20,6 +20,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
+from temporalio.worker._workflow import _WorkflowWorker as WorkflowWorker
 
 from entrypoints.devstack.children import Home, claim
 from entrypoints.devstack.servers import Postgres, TemporalServer, postgres, temporal_server
@@ -27,6 +28,7 @@ from entrypoints.settings import Settings
 from eventstore.postgres.migrate import migrate
 from tests.support.clock import Clock
 from tests.support.mail_sink import MailSink, mail_sink_in
+from tests.support.patience import SOON_SECONDS
 from tests.support.provider import Provider, running
 from workflows.encryption import data_converter
 
@@ -41,6 +43,20 @@ T = TypeVar("T")
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # 0.2 s an example
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience_with_workflow_code() -> Iterator[None]:
+    """The SDK takes two seconds of workflow code for a deadlock; a slow machine may need more."""
+    begin = WorkflowWorker.__init__
+
+    def begin_patiently(worker: WorkflowWorker, *args: Any, **named: Any) -> None:
+        begin(worker, *args, **named)
+        worker._deadlock_timeout_seconds = int(SOON_SECONDS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WorkflowWorker, "__init__", begin_patiently)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,9 +1,9 @@
 """Two workers, each with connections of its own, on one database: nothing lives in a process."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from temporalio.client import Client
@@ -11,6 +11,7 @@ from temporalio.client import Client
 from entrypoints.temporal import worker
 from entrypoints.wiring import box_office
 from tests.support.builders import CONCERT, place
+from tests.support.crowd import crowd
 from tests.support.gates import Step, with_before
 from tests.support.stage import Stage
 from ticketing.booking.commands import PlaceBooking
@@ -20,7 +21,6 @@ from ticketing.seats import Seat
 
 SEED = 20_300_504
 CLIENTS, SEATS, SEATS_MAX = 200, 10, 4
-AT_ONCE = 40  # so that even a slow machine answers each client within its patience
 
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
@@ -70,14 +70,9 @@ def seats_named(denied: PlaceAnswer) -> set[Seat]:
 
 @pytest.mark.timeout(300)
 async def test_fault_10_two_workers_sell_each_seat_once(stage: Stage, client: Client) -> None:
-    wanted, turn = requests(), asyncio.Semaphore(AT_ONCE)
-
-    async def place_in_turn(request: PlaceBooking) -> PlaceAnswer:
-        async with turn:
-            return await stage.process.place(request)
-
+    wanted = requests()
     async with another_worker(stage, client) as one, another_worker(stage, client) as other:
-        decisions = await asyncio.gather(*(place_in_turn(request) for request in wanted))
+        decisions = await crowd(partial(stage.process.place, request) for request in wanted)
 
     seats = {request.booking_id: set(request.seats) for request in wanted}
     winners = {decision.booking_id for decision in decisions if decision.status == "confirmed"}

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from eventstore.slices import Slice, StreamId
 from tests.integration.eventstore.races import somebody_waits_for_a_slice
 from tests.scenarios.conftest import SLOW, Twin
 from tests.support.builders import CONCERT, FREE, HOLD, OPEN_END, PRICE, place
+from tests.support.crowd import crowd
 from tests.support.log import caught_up, streams_in
 from ticketing.booking.decider import BOOKING
 from ticketing.booking.rejections import BookingAlreadyExists, DuplicateSeats, TooManySeats
@@ -268,8 +270,9 @@ async def test_fault_10_many_clients_at_once_get_each_seat_once(twin: Twin) -> N
         for number in range(CLIENTS)
     ]
 
-    decisions = await asyncio.gather(
-        *(twin.process.place(place(f"c{number}", *seats)) for number, seats in enumerate(wanted))
+    decisions = await crowd(
+        partial(twin.process.place, place(f"c{number}", *seats))
+        for number, seats in enumerate(wanted)
     )
 
     seats = await twin.parts.reservations.seats(CONCERT)
