@@ -46,7 +46,7 @@ async def main(args: argparse.Namespace) -> None:
             captured = await SandboxProvider(str(settings.provider_url), session).capture(capture)
         if isinstance(captured, CaptureRefused):
             answers.refused("CaptureRefused", f"the provider refused: {captured.reason}")
-        answers.show(await process.pay(captured.received()), "", as_json=True)
+        answers.show(await process.pay(captured.report()), "", as_json=True)
 
 
 async def run(args: argparse.Namespace) -> None:

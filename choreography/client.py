@@ -12,8 +12,8 @@ from ticketing.booking.rejections import BookingNotFound
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted, BookingHandler, PaymentHandler
 from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
-from ticketing.payment.commands import ReceivePayment
-from ticketing.process import CancelAnswer, NoAnswerError, PaymentOutcome, PlaceAnswer
+from ticketing.payment.commands import ReportPayment
+from ticketing.process import CancelAnswer, NoAnswerError, PaymentOutcome, PlaceAnswer, new_id
 
 LOOK_AGAIN = timedelta(milliseconds=200)  # when the doorbell is silent
 
@@ -55,26 +55,23 @@ class ChoreographedBookingProcess:
 
         return await self._until(decided, f"no decision on {request.booking_id} in time")
 
-    async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
+    async def pay(self, payment: ReportPayment) -> PaymentOutcome:
         stream = payment_stream(payment.payment_id)
-        received = await self._payments.execute(
-            payment, command_id=_own_id(stream, payment), metadata=BY_A_CLIENT
-        )
-        if not isinstance(received, Accepted):
-            return PaymentOutcome(
-                payment_id=payment.payment_id, status="rejected", reason=received.type
-            )
+        # A payment that was refused may be reported again, so each report has an id of its own.
+        await self._payments.execute(payment, command_id=UUID(new_id()), metadata=BY_A_CLIENT)
 
         async def ended() -> PaymentOutcome | None:
             state = await self._payments.read(stream)
-            if state is None or state.status not in ("applied", "refunded"):
+            assert state is not None  # it has been reported
+            if state.status not in ("applied", "refunded", "refused"):
                 return None
-            booking = await self._bookings.read(booking_stream(payment.booking_id))
+            booking = await self._bookings.read(booking_stream(state.booking_id))
             return PaymentOutcome(
                 payment_id=payment.payment_id,
-                status="applied" if state.status == "applied" else "refunded",
+                status="rejected" if state.status == "refused" else state.status,
                 refund_reason=state.refund_reason,
                 reinstated=state.status == "applied" and booking is not None and booking.reinstated,
+                reason=state.refusal,
             )
 
         return await self._until(ended, f"{payment.payment_id} is not settled in time")
@@ -103,7 +100,7 @@ class ChoreographedBookingProcess:
             raise NoAnswerError(too_late) from error
 
 
-def _own_id(stream: str, request: PlaceBooking | ReceivePayment | CancelBooking) -> UUID:
+def _own_id(stream: str, request: PlaceBooking | CancelBooking) -> UUID:
     """Return the same id only for the same content: the entity decides between two requests."""
     return command_id(stream, request.model_dump_json())
 

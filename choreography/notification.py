@@ -51,7 +51,7 @@ async def tell_of_refund(payment_id: PaymentId, _: PaymentEvent, by: Services) -
             booking_id=payment.booking_id,
             client_id=booking.client_id,
             seats=booking.seats,
-            total=payment.amount,
+            total=payment.capture and payment.capture.amount,
             reason=payment.refund_reason,
         )
     )

@@ -30,9 +30,11 @@ from ticketing.payment.events import (
     PaymentReceived,
     PaymentRefunded,
     PaymentRefundRequested,
+    PaymentReported,
 )
 from ticketing.views.api import BookingViews, PaymentViews
 
+ARRIVALS = (PaymentReported, PaymentReceived)  # earlier code received what was only reported
 AT_LEAST_ONCE = partial(AtLeastOnce, on_poison="park")
 
 Id = TypeVar("Id")
@@ -57,7 +59,7 @@ OF_BOOKINGS: Sequence[Reaction[BookingId, BookingEvent]] = (
     Reaction("NotificationProcess", get_args(BookingEvent), tell_of_booking, AtMostOnce),
 )
 OF_PAYMENTS: Sequence[Reaction[PaymentId, PaymentEvent]] = (
-    Reaction("BookingPaymentProcess", (PaymentReceived,), use_new_payment, AT_LEAST_ONCE),
+    Reaction("BookingPaymentProcess", ARRIVALS, use_new_payment, AT_LEAST_ONCE),
     Reaction("RefundProcess", (PaymentRefundRequested,), try_refund, AT_LEAST_ONCE),
     Reaction("RefundNotificationProcess", (PaymentRefunded,), tell_of_refund, AtMostOnce),
 )
@@ -85,9 +87,12 @@ def sweeps(by: Services, bookings: BookingViews, payments: PaymentViews) -> list
         look(partial(bookings.overdue, terms.expiry_grace), expire),
         look(partial(bookings.unconfirmed, terms.confirmation_timeout), deny_unconfirmed),
         look(partial(bookings.to_remind, terms.reminder_before), remind),
-        look(
-            partial(payments.under_way, "received"),
-            lambda found, by: use_payment(found.payment_id, found.waited, by),
+        *(
+            look(
+                partial(payments.under_way, status),
+                lambda found, by: use_payment(found.payment_id, found.waited, by),
+            )
+            for status in ("reported", "received")
         ),
         look(
             partial(payments.under_way, "refund_requested"),

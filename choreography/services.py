@@ -6,6 +6,7 @@ from ticketing.command_handler import BookingHandler, PaymentHandler
 from ticketing.notifications.api import Notifier
 from ticketing.payment_provider.api import PaymentProvider
 from ticketing.policies import ProcessTerms
+from ticketing.receipts import Receipts
 from ticketing.reservations.api import ReservationService
 
 
@@ -17,5 +18,6 @@ class Services:
     payments: PaymentHandler
     reservations: ReservationService
     provider: PaymentProvider
+    receipts: Receipts
     notifier: Notifier
     terms: ProcessTerms

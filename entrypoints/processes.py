@@ -61,6 +61,7 @@ def services(settings: Settings, parts: BoxOffice) -> Services:
         payments=parts.payments,
         reservations=parts.reservations,
         provider=parts.provider,
+        receipts=parts.receipts,
         notifier=parts.notifier,
         terms=terms(settings),
     )

@@ -103,7 +103,7 @@ def _activities(settings: Settings, parts: BoxOffice) -> list[Callable[..., obje
     owners = (
         TermsActivities(terms(settings)),
         BookingActivities(parts.bookings),
-        PaymentActivities(parts.payments),
+        PaymentActivities(parts.payments, parts.receipts),
         ReservationActivities(parts.reservations),
         ProviderActivities(parts.provider),
         NotificationActivities(parts.notifier),

@@ -45,6 +45,7 @@ from ticketing.payment_provider.postgres import PostgresNoticeInbox
 from ticketing.payment_provider.sandbox import SandboxProvider
 from ticketing.policies import ProcessTerms
 from ticketing.process import new_id
+from ticketing.receipts import Receipts
 from ticketing.reservations.postgres import PostgresReservations
 from ticketing.verification.api import Verification
 from ticketing.verification.postgres import PostgresVerification
@@ -73,6 +74,7 @@ class BoxOffice:
     payments: PaymentHandler
     reservations: PostgresReservations
     provider: PaymentProvider
+    receipts: Receipts
     views: PostgresBookingViews
     payment_views: PostgresPaymentViews
     notifier: PostgresNotifier
@@ -102,22 +104,23 @@ async def box_office(settings: Settings) -> AsyncIterator[BoxOffice]:
     ):
         metrics = Metrics(OUTCOMES)
         store = PostgresEventStore(pool, metrics.count_append)
+        payments = payment_handler(store, doorbell)
+        provider = SandboxProvider(str(settings.provider_url), session)
+        inbox = PostgresNoticeInbox(pool, lambda tx: PostgresEventStore(tx, metrics.count_append))
         yield BoxOffice(
             pool=pool,
             store=store,
             checkpoints=PostgresCheckpointStore(pool),
             doorbell=doorbell,
             bookings=booking_handler(store, doorbell),
-            payments=payment_handler(store, doorbell),
+            payments=payments,
             reservations=PostgresReservations(pool),
-            provider=SandboxProvider(str(settings.provider_url), session),
+            provider=provider,
+            receipts=Receipts(payments, provider, inbox),
             views=PostgresBookingViews(pool),
             payment_views=PostgresPaymentViews(pool),
             notifier=PostgresNotifier(pool, _sender(settings)),
-            notices=NoticeReceiver(
-                PostgresNoticeInbox(pool, lambda tx: PostgresEventStore(tx, metrics.count_append)),
-                doorbell,
-            ),
+            notices=NoticeReceiver(inbox, doorbell),
             verification=PostgresVerification(pool, verify_log),
             metrics=metrics,
             measure=partial(metrics_of_the_database.measure, pool),
@@ -182,6 +185,8 @@ def terms(settings: Settings) -> ProcessTerms:
         reminder_before=timedelta(seconds=settings.reminder_before_seconds),
         expiry_grace=timedelta(seconds=settings.expiry_grace_seconds),
         late_payment=settings.late_payment,
+        signals_are_checked=True,
+        reserves_at_once=True,
     )
 
 

@@ -47,14 +47,6 @@ def command_id(process_id: str, step: str) -> UUID:
 FIRST_ATTEMPT = 1  # the attempt to reserve that a booking itself makes
 
 
-def receipt_of(payment_id: PaymentId) -> UUID:
-    """Return the id of the command that receives a payment.
-
-    The webhook and the payment's process both receive it: whoever is first, it is one command.
-    """
-    return command_id(payment_stream(payment_id), "receive_payment")
-
-
 def reinstatement_attempt(payment_id: PaymentId) -> int:
     """Return the number of a late payment's attempt to reserve (docs/decisions/0004).
 

@@ -1,17 +1,14 @@
 """What becomes of a notice: it is stored in one transaction with its effect, or neither is."""
 
-from typing import Literal
+from uuid import UUID
 
 import structlog
 
 from eventstore.api import Bell
-from eventstore.errors import CommandIdReusedError
 from eventstore.slices import Slice
-from ticketing.command_handler import Accepted, PaymentHandler, payment_handler
-from ticketing.ids import receipt_of
+from ticketing.command_handler import payment_handler
 from ticketing.payment_provider.notices import Notice, NoticeInbox, Stored
-
-Received = Stored | Literal["payment_differs"]
+from ticketing.process import new_id
 
 _log = structlog.get_logger()
 
@@ -23,8 +20,8 @@ class NoticeReceiver:
         self._inbox = inbox
         self._doorbell = doorbell
 
-    async def receive(self, notice: Notice) -> Received:
-        """Return what became of it; when it `differs` from what is known under its ids, nothing.
+    async def receive(self, notice: Notice) -> Stored:
+        """Return what became of it; nothing, when it `differs` from what is known under its id.
 
         Raises:
             TransientError: others kept writing to the payment's stream; try again later.
@@ -40,35 +37,19 @@ class NoticeReceiver:
         )
         return received
 
-    async def _receive(self, notice: Notice) -> Received:
-        rings = _Rings()
-        try:
-            async with self._inbox.storing(notice) as (stored, events):
-                if stored == "stored":
-                    await _take_effect(payment_handler(events, rings), notice)
-        except (_PaymentDiffers, CommandIdReusedError):  # the latter: another one was faster
-            return "payment_differs"
+    async def _receive(self, notice: Notice) -> Stored:
+        rings, report = _Rings(), notice.command()
+        async with self._inbox.storing(notice) as (stored, events):
+            if stored == "stored" and report is not None:
+                # Last in its transaction, because an append locks a slice.
+                await payment_handler(events, rings).execute(
+                    report,
+                    command_id=UUID(new_id()),  # the inbox knows a repeat
+                    metadata={"via": f"notice {notice.notice_id}"},
+                )
         for slice in rings:
             self._doorbell.ring(slice)
         return stored
-
-
-async def _take_effect(payments: PaymentHandler, notice: Notice) -> None:
-    """Raises `_PaymentDiffers`; last in its transaction, for an append locks a slice."""
-    command = notice.command()
-    if command is None:
-        return
-    answer = await payments.execute(
-        command,
-        command_id=receipt_of(command.payment_id),
-        metadata={"via": f"notice {notice.notice_id}"},  # no process yet: the starter starts it
-    )
-    if not isinstance(answer, Accepted):
-        raise _PaymentDiffers
-
-
-class _PaymentDiffers(Exception):
-    """Rolls the transaction back."""
 
 
 class _Rings(list[Slice]):

@@ -23,12 +23,14 @@ from ticketing.booking.rejections import (
     TooEarlyToExpire,
     TooManySeats,
 )
-from ticketing.payment.events import RefundReason
+from ticketing.payment.events import RefundReason, RefusalReason
 from ticketing.value import Value
 
 LatePayment = Literal["reinstate", "refund"]
 
 UNKNOWN_BOOKING_PATIENCE = timedelta(seconds=30)  # how much earlier than its booking money may be
+
+UNKNOWN_PAYMENT_PATIENCE = timedelta(seconds=10)  # how much later its provider may know of money
 
 
 class ProcessTerms(Value):
@@ -38,6 +40,9 @@ class ProcessTerms(Value):
     reminder_before: timedelta  # before the deadline
     expiry_grace: timedelta  # after the deadline: a payment on its way may still arrive
     late_payment: LatePayment = "reinstate"  # what becomes of money for an expired booking
+    # Processes that began by earlier code did neither.
+    signals_are_checked: bool = False
+    reserves_at_once: bool = False
 
 
 def patience_with(rejection: BookingRejection, terms: ProcessTerms) -> timedelta:
@@ -49,6 +54,11 @@ def patience_with(rejection: BookingRejection, terms: ProcessTerms) -> timedelta
             return UNKNOWN_BOOKING_PATIENCE
         case _:
             return timedelta(0)
+
+
+def patience_with_refusal(reason: RefusalReason) -> timedelta:
+    """Return how long the provider is asked again for money that it does not have."""
+    return UNKNOWN_PAYMENT_PATIENCE if reason == "unknown_to_provider" else timedelta(0)
 
 
 def refund_reason(rejection: BookingRejection) -> RefundReason:

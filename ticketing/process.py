@@ -16,7 +16,7 @@ from ticketing.booking.events import BookingStatus
 from ticketing.booking.rejections import BookingRejection
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payment.commands import ReceivePayment
+from ticketing.payment.commands import ReportPayment
 from ticketing.payment.events import RefundReason
 from ticketing.seats import Ticket
 from ticketing.value import Value
@@ -42,13 +42,13 @@ class CancelAnswer(Value):
 
 
 class PaymentOutcome(Value):
-    """What became of a payment; it is `rejected` if another payment has the same id."""
+    """What became of a payment; it is `rejected` if the provider does not have the money."""
 
     payment_id: PaymentId
     status: Literal["applied", "refunded", "rejected"]
     refund_reason: RefundReason | None = None
     reinstated: bool = False
-    reason: str | None = None  # the rejection
+    reason: str | None = None  # why it is rejected
 
 
 class NoAnswerError(TransientError):
@@ -62,8 +62,8 @@ class BookingProcess(Protocol):
         """Place a booking and wait for the decision; a repeated request gets the same answer."""
         ...
 
-    async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
-        """Hand in a captured payment and wait until it is applied or refunded."""
+    async def pay(self, payment: ReportPayment) -> PaymentOutcome:
+        """Report a payment and wait until it is applied, refunded or refused."""
         ...
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:

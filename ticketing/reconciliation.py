@@ -5,9 +5,9 @@ What was left undone is returned as the commands that it came from, to give each
 
 from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
-from ticketing.command_handler import BookingHandler, PaymentHandler
-from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
-from ticketing.payment.commands import ReceivePayment
+from ticketing.command_handler import BookingHandler
+from ticketing.ids import BookingId, booking_stream
+from ticketing.payment.commands import ReportPayment
 from ticketing.payment_provider.api import PaymentProvider
 from ticketing.verification.api import Verification
 
@@ -37,16 +37,19 @@ async def _verify_ours(verification: Verification) -> list[str]:
 
 async def unreported_captures(
     verification: Verification, provider: PaymentProvider
-) -> list[ReceivePayment]:
+) -> list[ReportPayment]:
     """Return what the provider captured and still has, and no webhook told us of.
+
+    A payment that was refused, because the provider did not know it then, is among them.
 
     Raises:
         TransientError: the provider's ledger cannot be read.
     """
     ledger = await provider.ledger()
-    known = {payment.payment_id for payment in await verification.payments()}
+    payments = await verification.payments()
+    known = {payment.payment_id for payment in payments if not payment.refusal}
     return [
-        captured.received()
+        captured.report()
         for captured in ledger
         if captured.payment_id not in known and captured.refund_ref is None
     ]
@@ -71,26 +74,10 @@ async def _placed(booking_id: BookingId, bookings: BookingHandler) -> PlaceBooki
     )
 
 
-async def open_payments(
-    verification: Verification, payments: PaymentHandler
-) -> list[ReceivePayment]:
-    """Return the payments that are neither applied nor refunded."""
+async def open_payments(verification: Verification) -> list[ReportPayment]:
+    """Return the payments that are neither applied, refunded nor refused."""
     return [
-        await _received(payment.payment_id, payments)
+        ReportPayment(payment_id=payment.payment_id, booking_id=payment.booking_id)
         for payment in await verification.payments()
-        if not payment.applied and not payment.refunded
+        if payment.is_open
     ]
-
-
-async def _received(payment_id: PaymentId, payments: PaymentHandler) -> ReceivePayment:
-    payment = await payments.read(payment_stream(payment_id))
-    assert payment is not None  # its id came from the log
-    return ReceivePayment(
-        payment_id=payment_id,
-        booking_id=payment.booking_id,
-        payer=payment.payer,
-        amount=payment.amount,
-        provider=payment.provider,
-        provider_ref=payment.provider_ref,
-        captured_at=payment.captured_at,
-    )

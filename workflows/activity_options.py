@@ -20,12 +20,29 @@ ENTITY_COMMAND: Options = {
     ),
 }
 
+# The provider answers in milliseconds, or within its client's 5 s. When it is away, the pauses grow
+# beyond the minute after which Temporal keeps them as timers, without a worker.
+PROVIDER_QUESTION: Options = {
+    "start_to_close_timeout": timedelta(seconds=7),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=200),
+        backoff_coefficient=3,
+        maximum_interval=timedelta(minutes=10),
+    ),
+}
+
 # The service may be another company's and slow: wait 10 s for its answer, then retry.
 RESERVATION: Options = {
     "start_to_close_timeout": timedelta(seconds=10),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)
     ),
+}
+
+# Our own service answers in milliseconds: within the workflow task, if it does.
+RESERVATION_AT_ONCE: Options = {
+    "start_to_close_timeout": timedelta(seconds=1),
+    "retry_policy": RetryPolicy(maximum_attempts=1),
 }
 
 # A refund is retried until it is made; once an hour is enough after a day of failures.

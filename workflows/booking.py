@@ -5,11 +5,12 @@ Every step is safe to repeat. The entity decides every race; the process only as
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, RetryState
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState
 from temporalio.exceptions import TimeoutError as TimedOut
 
 from activities.bookings import BookingAccepted, BookingActivities, BookingAnswer
@@ -32,7 +33,7 @@ from ticketing.process import CancelAnswer, PlaceAnswer
 from ticketing.reservations.api import Refusal, Reserved, denial_reason
 from ticketing.seats import Ticket
 from workflows import steps
-from workflows.activity_options import RESERVATION
+from workflows.activity_options import RESERVATION, RESERVATION_AT_ONCE
 from workflows.messages import (
     BookingOutcome,
     BookingProgress,
@@ -58,7 +59,8 @@ class BookingWorkflow:
         self._expires_at: datetime | None = None
         self._decision: PlaceAnswer | None = None
         self._cancellation: CancelRequest | None = None
-        self._settled_by: PaymentId | None = None
+        self._settled_by: PaymentId | None = None  # somebody says so
+        self._is_settled = False
         self._outcome: BookingOutcome | None = None
 
     @workflow.run
@@ -84,7 +86,7 @@ class BookingWorkflow:
         if not isinstance(placed, BookingAccepted):
             return self._reject(placed)
 
-        reservation = await self._reserve(terms.confirmation_timeout)
+        reservation = await self._reserve(terms)
         if self._cancellation:
             return await self._cancel(self._cancellation)
         if not isinstance(reservation, Reserved):
@@ -97,42 +99,57 @@ class BookingWorkflow:
 
     async def _until_paid(self, expires_at: datetime | None, terms: ProcessTerms) -> BookingOutcome:
         if expires_at:
-            await self._remind(expires_at, terms.reminder_before)
+            await self._remind(expires_at, terms)
         deadline = expires_at and expires_at + terms.expiry_grace
         expire, pause = ExpireBooking(booking_id=self._request.booking_id), RE_ARM_FIRST
-        while not await self._woken(until=deadline, summary="the booking expires"):
+        while not await self._woken(terms, until=deadline, summary="the booking expires"):
             expired = await self._ask(BookingActivities.expire_booking, expire, "expire")
             if not isinstance(expired, TooEarlyToExpire):
                 return await self._close(expired)
             deadline = workflow.now() + pause  # the database's clock is behind Temporal's
             pause = min(2 * pause, RE_ARM_MAX)
 
-        if self._settled_by or not self._cancellation:
+        if self._is_settled or not self._cancellation:
             return self._ended("settled")
         return await self._cancel(self._cancellation)
 
-    async def _remind(self, expires_at: datetime, before: timedelta) -> None:
+    async def _remind(self, expires_at: datetime, terms: ProcessTerms) -> None:
         """Remind the client once, unless the deadline passed while no worker ran."""
-        remind_at = expires_at - before
+        remind_at = expires_at - terms.reminder_before
         if not workflow.now() < remind_at < expires_at:
             return
-        woken = await self._woken(until=remind_at, summary="remind the client to pay")
+        woken = await self._woken(terms, until=remind_at, summary="remind the client to pay")
         if not woken and workflow.now() < expires_at:
             await self._tell("payment_reminder")
 
-    async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
-        """Return the service's answer; None if it came too late or a cancel came first."""
+    async def _reserve(self, terms: ProcessTerms) -> Reserved | Refusal | None:
+        """Return the service's answer; None if it came too late or a cancel came first.
+
+        A service that answers at once costs no second workflow task. One that does not is asked by
+        an activity of its own; for the service, both are the same request.
+        """
+        within = terms.confirmation_timeout
         self._say("the reservation of its seats", until=workflow.now() + within)
+        request = ReserveSeats(
+            booking_id=self._request.booking_id,
+            attempt=FIRST_ATTEMPT,
+            concert_id=self._request.concert_id,
+            seats=self._request.seats,
+        )
+        summary = clipped(f"reserve {listed(self._request)}")
+        if terms.reserves_at_once:
+            with suppress(FailureError):  # a replay raises a timeout without its ActivityError
+                return await workflow.execute_local_activity_method(
+                    ReservationActivities.reserve_seats,
+                    request,
+                    summary=summary,
+                    **RESERVATION_AT_ONCE,
+                )
         reserving = workflow.start_activity_method(
             ReservationActivities.reserve_seats,
-            ReserveSeats(
-                booking_id=self._request.booking_id,
-                attempt=FIRST_ATTEMPT,
-                concert_id=self._request.concert_id,
-                seats=self._request.seats,
-            ),
+            request,
             schedule_to_close_timeout=within,
-            summary=clipped(f"reserve {listed(self._request)}"),
+            summary=summary,
             **RESERVATION,
         )
         await workflow.wait_condition(lambda: reserving.done() or self._cancellation is not None)
@@ -217,19 +234,33 @@ class BookingWorkflow:
         self._waiting_for = f"the answer to '{summary}'"
         return await steps.ask(step, command, summary)
 
-    async def _woken(self, *, until: datetime | None, summary: str) -> bool:
+    async def _woken(self, terms: ProcessTerms, *, until: datetime | None, summary: str) -> bool:
         """Wait for the payment or a cancel; return False if the instant came first."""
-        self._say(f"payment of {self._total}", until=self._expires_at)
-        timeout = None if until is None else max(until - workflow.now(), timedelta(0))
-        try:
-            await workflow.wait_condition(
-                lambda: self._settled_by is not None or self._cancellation is not None,
-                timeout=timeout,
-                timeout_summary=summary,
-            )
-        except TimeoutError:
-            return False
+        while not (self._is_settled or self._cancellation):
+            self._say(f"payment of {self._total}", until=self._expires_at)
+            timeout = None if until is None else max(until - workflow.now(), timedelta(0))
+            try:
+                await workflow.wait_condition(
+                    lambda: self._settled_by is not None or self._cancellation is not None,
+                    timeout=timeout,
+                    timeout_summary=summary,
+                )
+            except TimeoutError:
+                return False
+            if payment_id := self._settled_by:
+                self._settled_by = None  # until it is known; meanwhile another signal may come
+                if await self._confirms_settled(terms):
+                    self._is_settled, self._settled_by = True, payment_id
         return True
+
+    async def _confirms_settled(self, terms: ProcessTerms) -> bool:
+        """Ask the booking, because anybody can send a signal."""
+        if not terms.signals_are_checked:
+            return True
+        booking = await steps.ask(
+            BookingActivities.read_booking, self._request.booking_id, "is it settled?"
+        )
+        return booking is not None and booking.status == "settled"
 
     def _reject(self, rejection: BookingRejection) -> BookingOutcome:
         self._decision = PlaceAnswer(

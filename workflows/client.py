@@ -26,11 +26,16 @@ from temporalio.service import RPCError, RPCStatusCode
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.rejections import BookingAlreadyExists
 from ticketing.ids import BookingId, booking_stream, payment_stream
-from ticketing.payment.commands import ReceivePayment
+from ticketing.payment.commands import ReportPayment
 from ticketing.process import CancelAnswer, NoAnswerError, PaymentOutcome, PlaceAnswer
 from workflows.booking import BookingWorkflow
 from workflows.encryption import pseudonym
-from workflows.messages import BookingOutcome, BookingProgress, CancelRequest
+from workflows.messages import (
+    BookingOutcome,
+    BookingProgress,
+    CancelRequest,
+    ReportedPayment,
+)
 from workflows.payment import PaymentWorkflow
 from workflows.web_ui import booking_texts, payment_texts
 
@@ -38,7 +43,6 @@ CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
 NOT_NOW = RPCStatusCode.FAILED_PRECONDITION  # of updates and queries after a failed task
 ASK_AGAIN_SECONDS = 0.5  # Temporal retries a failed workflow task after some seconds
-CONTENT = "content"  # the memo that holds a digest of the process's payment
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -135,12 +139,8 @@ class OrchestratedBookingProcess:
             request=request, waiting_for="nothing", decision=decision, outcome=outcome
         )
 
-    async def pay(self, payment: ReceivePayment) -> PaymentOutcome:
+    async def pay(self, payment: ReportPayment) -> PaymentOutcome:
         handle = await start_payment(self._client, self._task_queue, payment)
-        if await (await handle.describe()).memo_value(CONTENT, "") != _digest(payment):
-            return PaymentOutcome(
-                payment_id=payment.payment_id, status="rejected", reason="PaymentAlreadyReceived"
-            )
         return await self._result(handle, f"{payment.payment_id} is not settled in time")
 
     async def cancel(self, booking_id: BookingId, reason: str) -> CancelAnswer:
@@ -204,32 +204,35 @@ async def start_booking(client: Client, task_queue: str, request: PlaceBooking) 
 
 
 async def start_payment(
-    client: Client, task_queue: str, payment: ReceivePayment, *, again: bool = False
+    client: Client, task_queue: str, payment: ReportPayment, *, again: bool = False
 ) -> WorkflowHandle[PaymentWorkflow, PaymentOutcome]:
     """Start the workflow of a payment, unless it is running.
 
-    A workflow that has ended is started again only with `again`.
+    A workflow that has ended is started again with `again`, or if it failed or rejected a report
+    that may be true by now.
     """
     reuse = WorkflowIDReusePolicy
     try:
         return await client.start_workflow(
             PaymentWorkflow.run,
-            payment,
+            ReportedPayment(**payment.model_dump()),
             id=payment_stream(payment.payment_id),
             task_queue=task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
-            memo={CONTENT: _digest(payment)},
+            id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=await _columns_of_booking(client, payment.booking_id),
             **payment_texts(payment),
         )
     except WorkflowAlreadyStartedError:
-        return client.get_workflow_handle_for(
+        ended = client.get_workflow_handle_for(
             PaymentWorkflow.run, payment_stream(payment.payment_id)
         )
+        if (await ended.result()).status != "rejected":
+            return ended
+        return await start_payment(client, task_queue, payment, again=True)
 
 
-def _digest(command: PlaceBooking | ReceivePayment) -> str:
+def _digest(command: PlaceBooking) -> str:
     return sha256(command.model_dump_json().encode()).hexdigest()[:16]
 
 

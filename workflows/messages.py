@@ -9,9 +9,16 @@ from typing_extensions import TypeAliasType
 from ticketing.booking.commands import PlaceBooking
 from ticketing.booking.events import BookingStatus, CancelledBy
 from ticketing.ids import BookingId, PaymentId
-from ticketing.payment.commands import ReceivePayment
+from ticketing.money import Money
+from ticketing.payment.commands import ReportPayment
 from ticketing.process import PlaceAnswer
 from ticketing.value import ShortText, Value
+
+
+class ReportedPayment(ReportPayment):
+    """The input of a payment's process. Those that began by earlier code trusted its amount."""
+
+    amount: Money | None = None
 
 
 def _fail_visibly(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -33,7 +40,7 @@ def _fail_visibly(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 # The inputs of the workflows. They are named types: the SDK drops other annotations.
 PlaceRequest = TypeAliasType("PlaceRequest", Annotated[PlaceBooking, WrapValidator(_fail_visibly)])
 PaymentRequest = TypeAliasType(
-    "PaymentRequest", Annotated[ReceivePayment, WrapValidator(_fail_visibly)]
+    "PaymentRequest", Annotated[ReportedPayment, WrapValidator(_fail_visibly)]
 )
 
 

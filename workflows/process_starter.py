@@ -11,7 +11,8 @@ from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
 from ticketing.command_handler import BOOKING_CODEC, PAYMENT_CODEC
 from ticketing.ids import booking_of, payment_of
-from ticketing.payment.commands import ReceivePayment
+from ticketing.payment.commands import ReportPayment
+from ticketing.payment.events import PaymentReceived, PaymentReported
 from workflows.client import start_booking, start_payment
 
 
@@ -32,13 +33,13 @@ class ProcessStarter:
             await start_booking(self._client, self._task_queue, command)
 
     async def on_payment_event(self, stored: StoredEvent) -> None:
-        """Start the workflow of a received payment."""
-        if stored.type != "PaymentReceived" or _by_its_own_process(stored):
+        """Start the workflow of a payment that was reported; earlier code received it at once."""
+        event = PAYMENT_CODEC.decode(stored)
+        if not isinstance(event, PaymentReported | PaymentReceived) or _by_its_own_process(stored):
             return
-        received = PAYMENT_CODEC.decode(stored).model_dump(exclude={"type"})
-        command = ReceivePayment(payment_id=payment_of(stored.stream), **received)
+        report = ReportPayment(payment_id=payment_of(stored.stream), booking_id=event.booking_id)
         with _waiting_for_temporal():
-            await start_payment(self._client, self._task_queue, command)
+            await start_payment(self._client, self._task_queue, report)
 
 
 @contextmanager

@@ -13,7 +13,13 @@ from activities.terms import TermsActivities
 from ticketing.ids import BookingId
 from ticketing.notifications.api import Notification
 from ticketing.policies import ProcessTerms
-from workflows.activity_options import ENTITY_COMMAND, NOTIFICATION, RESERVATION
+from workflows.activity_options import (
+    ENTITY_COMMAND,
+    NOTIFICATION,
+    PROVIDER_QUESTION,
+    RESERVATION,
+    Options,
+)
 from workflows.web_ui import clipped, waits
 
 S = TypeVar("S")
@@ -30,9 +36,20 @@ async def read_terms() -> ProcessTerms:
 
 async def ask(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
     """Send a command to an entity, and retry until it answers."""
+    return await _ask(step, command, summary, ENTITY_COMMAND)
+
+
+async def ask_provider(step: Callable[[S, C], Awaitable[A]], command: C, summary: str) -> A:
+    """Send a command that needs the provider's word, and retry until both have answered."""
+    return await _ask(step, command, summary, PROVIDER_QUESTION)
+
+
+async def _ask(
+    step: Callable[[S, C], Awaitable[A]], command: C, summary: str, options: Options
+) -> A:
     say(f"the answer to '{summary}'")
     return await workflow.execute_local_activity_method(
-        step, command, summary=clipped(summary), **ENTITY_COMMAND
+        step, command, summary=clipped(summary), **options
     )
 
 

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import PaymentId, booking_stream, payment_stream
-from ticketing.payment.commands import ReceivePayment
+from ticketing.payment.commands import ReportPayment
 from workflows.messages import CancelRequest
 
 SUMMARY_MAX = 200  # bytes, by Temporal's documentation; our summaries are ASCII
@@ -44,14 +44,14 @@ def booking_texts(request: PlaceBooking) -> StaticTexts:
     }
 
 
-def payment_texts(payment: ReceivePayment) -> StaticTexts:
+def payment_texts(payment: ReportPayment) -> StaticTexts:
     booking = booking_stream(payment.booking_id)
     return {
-        "static_summary": clipped(f"{payment.amount} for {booking}"),
+        "static_summary": clipped(f"a payment for {booking}"),
         "static_details": (
-            f"**{payment.amount}** from {quoted(payment.payer)} for **{booking}**; "
-            f"{quoted(payment.provider)} knows it as {quoted(payment.provider_ref)}.\n\n"
-            "It ends as tickets or as a refund: money that arrived cannot be cancelled. After "
+            f"A payment was reported, for **{booking}**. The provider is asked what it has, and "
+            "that counts: money that it does not have is refused.\n\n"
+            "Money ends as tickets or as a refund: money that arrived cannot be cancelled. After "
             "*Terminate* it is neither, until `box-office restart-processes` gives the payment a "
             "process again."
         ),

@@ -8,6 +8,8 @@ BOX_WIDTH, BOX_HEIGHT = 190, 44
 CELL_WIDTH, CELL_HEIGHT = 330, 104
 MARGIN = 24
 LETTER_WIDTH = 6.6  # of the labels, about
+BESIDE = 8  # how far two arrows between the same boxes stand from the line between them
+HALFWAY, NEAR_ITS_START = 0.5, 0.3  # where the label of an arrow stands
 
 _PAGE = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img">
@@ -46,11 +48,19 @@ def picture(title: str, grid: Mapping[str, Point], arrows: Sequence[Arrow]) -> s
         KeyError: an arrow leads from or to a box without a place.
     """
     centres = {name: _centre(place) for name, place in grid.items()}
-    ends = [_ends(centres[arrow.start], centres[arrow.end]) for arrow in arrows]
+    ways = {(arrow.start, arrow.end) for arrow in arrows}
+    both_ways = [(arrow.end, arrow.start) in ways for arrow in arrows]
+    ends = [
+        _beside(*_ends(centres[arrow.start], centres[arrow.end]), BESIDE if both else 0)
+        for arrow, both in zip(arrows, both_ways, strict=True)
+    ]
     parts = [
         *(_line(start, end) for start, end in ends),
         *(_box(name, centre) for name, centre in centres.items()),
-        *(_label(arrow, *points) for arrow, points in zip(arrows, ends, strict=True)),
+        *(
+            _label(arrow, *points, NEAR_ITS_START if both else HALFWAY)
+            for arrow, points, both in zip(arrows, ends, both_ways, strict=True)
+        ),
     ]
     width = max(x for x, _ in centres.values()) + BOX_WIDTH / 2 + MARGIN
     height = max(y for _, y in centres.values()) + BOX_HEIGHT / 2 + MARGIN
@@ -77,6 +87,14 @@ def _ends(start: Point, end: Point) -> tuple[Point, Point]:
     return (start[0] + step[0], start[1] + step[1]), (end[0] - step[0], end[1] - step[1])
 
 
+def _beside(start: Point, end: Point, distance: float) -> tuple[Point, Point]:
+    """Move an arrow to its left, so that the one in the other direction has room."""
+    across, down = end[0] - start[0], end[1] - start[1]
+    length = (across**2 + down**2) ** 0.5
+    step = distance * down / length, -distance * across / length
+    return (start[0] + step[0], start[1] + step[1]), (end[0] + step[0], end[1] + step[1])
+
+
 def _line(start: Point, end: Point) -> str:
     return f'<path class="arrow" d="M{_at(start)} {_at(end)}"/>'
 
@@ -92,8 +110,8 @@ def _box(name: str, centre: Point) -> str:
     return f'<rect class="box" {corner} {size} rx="8"/>' + "".join(lines)
 
 
-def _label(arrow: Arrow, start: Point, end: Point) -> str:
-    x, y = ((a + b) / 2 for a, b in zip(start, end, strict=True))
+def _label(arrow: Arrow, start: Point, end: Point, share: float) -> str:
+    x, y = (a + (b - a) * share for a, b in zip(start, end, strict=True))
     if not arrow.lines:
         return ""
     height, width = 15 * len(arrow.lines), LETTER_WIDTH * max(map(len, arrow.lines)) + 6

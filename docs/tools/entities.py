@@ -51,11 +51,13 @@ ENTITIES = (
         PAYMENT,
         PAYMENT_COMMANDS,
         {
-            NO_ENTITY: (0, 0.6),
-            "received": (1, 0.6),
-            "applied": (2, 0),
-            "refund_requested": (2, 1.2),
-            "refunded": (3, 1.2),
+            NO_ENTITY: (0, 1.2),
+            "reported": (1, 0),
+            "refused": (1, 2.4),
+            "received": (2, 1.2),
+            "applied": (3, 0.6),
+            "refund_requested": (3, 1.8),
+            "refunded": (4, 1.8),
         },
     ),
 )

@@ -20,6 +20,8 @@ from ticketing.payment.commands import (
     PaymentCommand,
     ReceivePayment,
     RecordRefund,
+    RefusePayment,
+    ReportPayment,
     RequestRefund,
 )
 from ticketing.seats import Seat, Ticket
@@ -101,6 +103,8 @@ def _receive(amount: Money) -> ReceivePayment:
 
 
 PAYMENT_COMMANDS: Sequence[PaymentCommand] = (
+    ReportPayment(payment_id=PAYMENT_ID, booking_id=BOOKING_ID),
+    RefusePayment(payment_id=PAYMENT_ID, booking_id=BOOKING_ID, reason="unknown_to_provider"),
     _receive(TOTAL),
     _receive(CENT),  # other content under the same id
     ApplyPayment(payment_id=PAYMENT_ID, booking_id=BOOKING_ID),

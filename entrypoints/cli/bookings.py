@@ -103,7 +103,7 @@ async def pay(
         )
         captured = await _capture(parts, request)
         process = booking_process(settings, parts, await temporal_of(settings))
-        outcome = await process.pay(captured.received())
+        outcome = await process.pay(captured.report())
     if outcome.status != "applied":
         answers.refused(
             outcome.reason or f"PaymentIs{outcome.status.title()}",
@@ -310,8 +310,9 @@ def _row(row: BookingView, payments: tuple[PaymentView, ...]) -> str:
 
 
 def _line(payment: PaymentView) -> str:
-    why = f": {payment.refund_reason}" if payment.refund_reason else ""
-    return f"{payment.payment_id} {payment.amount} {payment.status}{why}"
+    reason = payment.refund_reason or payment.refusal
+    why = f": {reason}" if reason else ""
+    return f"{payment.payment_id} {payment.amount or ''} {payment.status}{why}"
 
 
 def _fact(rejection: Any) -> str:

@@ -18,7 +18,7 @@ from entrypoints.webhooks.app import serve
 from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
 from eventstore.errors import TransientError
 from ticketing.ids import ClientId
-from ticketing.payment.commands import ReceivePayment
+from ticketing.payment.commands import ReportPayment
 from ticketing.reconciliation import (
     open_payments,
     unended_bookings,
@@ -129,7 +129,7 @@ async def restart_processes(as_json: Json = False) -> None:
         placed = await unended_bookings(parts.verification, parts.bookings)
         for booking in placed:
             await start_booking(client, settings.task_queue, booking)
-        unfinished = await open_payments(parts.verification, parts.payments)
+        unfinished = await open_payments(parts.verification)
         received = [*unfinished, *await _unreported(parts)]
         for payment in received:
             await start_payment(client, settings.task_queue, payment, again=True)
@@ -140,7 +140,7 @@ async def restart_processes(as_json: Json = False) -> None:
     answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
 
 
-async def _unreported(parts: BoxOffice) -> list[ReceivePayment]:
+async def _unreported(parts: BoxOffice) -> list[ReportPayment]:
     """Return captures without a webhook; none if the provider does not answer."""
     try:
         return await unreported_captures(parts.verification, parts.provider)

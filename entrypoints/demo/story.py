@@ -114,7 +114,7 @@ async def pay(
         )
     )
     assert isinstance(captured, ProviderPayment), captured
-    return await process.pay(captured.received())
+    return await process.pay(captured.report())
 
 
 @asynccontextmanager

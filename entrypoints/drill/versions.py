@@ -3,11 +3,10 @@
 Nothing but workflow code, because the sandbox imports this module for every process.
 """
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 from activities.bookings import BookingActivities
+from ticketing.policies import ProcessTerms
 from ticketing.process import PaymentOutcome
 from ticketing.reservations.api import Refusal, Reserved
 from workflows.activity_options import ENTITY_COMMAND
@@ -24,11 +23,11 @@ class LooksTwice(BookingWorkflow):
     async def run(self, request: PlaceRequest) -> BookingOutcome:
         return await super().run(request)
 
-    async def _reserve(self, within: timedelta) -> Reserved | Refusal | None:
+    async def _reserve(self, terms: ProcessTerms) -> Reserved | Refusal | None:
         await workflow.execute_local_activity_method(
             BookingActivities.read_booking, self._request.booking_id, **ENTITY_COMMAND
         )
-        return await super()._reserve(within)
+        return await super()._reserve(terms)
 
 
 @workflow.defn(name="BookingWorkflow")

@@ -14,22 +14,21 @@ from pydantic import ValidationError
 from entrypoints.http.bodies import read
 from eventstore.errors import TransientError
 from eventstore.faults import CONNECTION_FAULTS
-from ticketing.notice_receiver import NoticeReceiver, Received
-from ticketing.payment_provider.notices import parse_notice
+from ticketing.notice_receiver import NoticeReceiver
+from ticketing.payment_provider.notices import Stored, parse_notice
 from ticketing.payment_provider.signature import SignatureRefusal, verify
 
 BODY_BYTES_MAX = 64 * 1024  # a notice has 1 KB; nobody is read any further
 STORE_FAULTS = (TransientError, asyncpg.PostgresError, *CONNECTION_FAULTS)
 STORE_TIMEOUT = timedelta(seconds=10)  # a healthy database takes 10 ms; the provider waits
 
-Answer = Received | SignatureRefusal | Literal["too_large", "unread", "no_notice", "unavailable"]
+Answer = Stored | SignatureRefusal | Literal["too_large", "unread", "no_notice", "unavailable"]
 
 # The provider repeats a notice until the answer is 2xx. 503 says that it will succeed later.
 STATUS: dict[Answer, int] = {
     "stored": 200,
     "known": 200,
     "notice_differs": 409,
-    "payment_differs": 409,
     "signature_missing": 400,
     "signature_malformed": 400,
     "signature_wrong": 400,

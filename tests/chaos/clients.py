@@ -76,7 +76,7 @@ class Clients:
         request = capture_request(plan.booking_id, plan.payment_id, amount)
         captured = await _insist(lambda: self.provider.capture(request))
         assert isinstance(captured, ProviderPayment)
-        return await _insist(lambda: self.process.pay(captured.received()))
+        return await _insist(lambda: self.process.pay(captured.report()))
 
     async def _until_expired(self, plan: Plan) -> None:
         stream = booking_stream(plan.booking_id)

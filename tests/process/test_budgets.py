@@ -10,8 +10,9 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 from entrypoints.devstack.servers import TemporalServer
-from tests.support.builders import HOLD, payment, place
+from tests.support.builders import HOLD, place
 from tests.support.clock import Clock
+from tests.support.provider import Provider
 from tests.support.stage import Stage
 from ticketing.ids import BookingId
 from workflows.client import booking_handle
@@ -45,6 +46,11 @@ async def settled_actions(temporal: TemporalServer, namespace: str) -> int:
 
 
 @pytest.fixture
+def provider_url(provider: Provider) -> str:
+    return provider.url
+
+
+@pytest.fixture
 def cost(client: Client, temporal: TemporalServer, capsys: pytest.CaptureFixture[str]) -> Cost:
     """Checks that all processes together have cost no more Actions and events than this."""
 
@@ -73,7 +79,7 @@ async def test_a_settled_booking_and_its_payment_keep_their_budget(
     running: Stage, client: Client, cost: Cost
 ) -> None:
     await running.process.place(place("b1", "1-1"))
-    assert (await running.process.pay(payment("b1"))).status == "applied"
+    assert (await running.pay("b1")).status == "applied"
     assert (await booking_handle(client, BookingId("b1")).result()).status == "settled"
     await cost(9, 45)
 

@@ -1,7 +1,5 @@
 """The payment process where Temporal matters: what both twins share is in tests/scenarios."""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -16,16 +14,14 @@ from entrypoints.devstack.children import claim, free_port
 from entrypoints.settings import LOOPBACK
 from entrypoints.temporal import worker
 from tests.process.test_web_ui import details
-from tests.support.builders import capture_request, place
+from tests.support.builders import place
 from tests.support.programs import worker_process
 from tests.support.provider import Provider
 from tests.support.stage import Stage, until_it_waits
 from tests.support.waiting import eventually
 from ticketing.booking.commands import CancelBooking
 from ticketing.ids import BookingId, PaymentId
-from ticketing.payment.commands import PaymentCommand, ReceivePayment, RequestRefund
-from ticketing.payment_provider.api import ProviderPayment
-from ticketing.payment_provider.sandbox import SandboxProvider
+from ticketing.payment.commands import PaymentCommand, RequestRefund
 from ticketing.process import PaymentOutcome
 from ticketing.reconciliation import open_payments
 from workflows.client import start_payment
@@ -39,22 +35,14 @@ LEFT_BEHIND: tuple[tuple[PaymentCommand, ...], ...] = (
 
 
 @pytest.fixture
-async def paid(stage: Stage, provider: Provider) -> AsyncIterator[Stage]:
-    async with aiohttp.ClientSession() as session:
-        parts = replace(stage.parts, provider=SandboxProvider(provider.url, session))
-        yield replace(stage, parts=parts)
+def provider_url(provider: Provider) -> str:
+    return provider.url
 
 
-async def captured(stage: Stage, booking_id: str, payment_id: str = "p1") -> ReceivePayment:
-    answer = await stage.parts.provider.capture(capture_request(booking_id, payment_id))
-    assert isinstance(answer, ProviderPayment)
-    return answer.received()
-
-
-async def test_money_cannot_be_cancelled(paid: Stage, client: Client, env: TimeSkipper) -> None:
-    money = await captured(paid, "nobody")
-    async with worker(client, paid.settings, paid.parts):
-        paying = await start_payment(client, paid.settings.task_queue, money)
+async def test_money_cannot_be_cancelled(stage: Stage, client: Client, env: TimeSkipper) -> None:
+    money = (await stage.capture("nobody")).report()
+    async with worker(client, stage.settings, stage.parts):
+        paying = await start_payment(client, stage.settings.task_queue, money)
         await until_it_waits(paying)
         await paying.cancel()
         await env.fast_forward(paying, timedelta(minutes=1))
@@ -62,13 +50,15 @@ async def test_money_cannot_be_cancelled(paid: Stage, client: Client, env: TimeS
 
 
 async def test_h20_failed_refunds_are_shown(
-    paid: Stage, client: Client, provider: Provider
+    stage: Stage, client: Client, provider: Provider
 ) -> None:
-    await paid.execute(place("b1", "1-1"))
-    await paid.execute(CANCEL)
+    await stage.execute(place("b1", "1-1"))
+    await stage.execute(CANCEL)
     await provider.plan({"operation": "refund", "fault": "refuse", "times": None})
-    async with worker(client, paid.settings, paid.parts):
-        paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
+    async with worker(client, stage.settings, stage.parts):
+        paying = await start_payment(
+            client, stage.settings.task_queue, (await stage.capture("b1")).report()
+        )
         refund = await failed_twice(paying)
         assert "refused for now to refund payment p1" in refund.last_failure.message
         expected = "Waits for **the provider to refund 5.00 EUR (booking_cancelled)** for as long"
@@ -79,43 +69,47 @@ async def test_h20_failed_refunds_are_shown(
 
 
 async def test_h20_failed_refunds_are_counted(
-    paid: Stage, client: Client, provider: Provider, tmp_path: Path
+    stage: Stage, client: Client, provider: Provider, tmp_path: Path
 ) -> None:
-    await paid.execute(place("b1", "1-1"))
-    await paid.execute(CANCEL)
+    await stage.execute(place("b1", "1-1"))
+    await stage.execute(CANCEL)
     await provider.plan({"operation": "refund", "fault": "refuse", "times": None})
     address = f"{LOOPBACK}:{free_port()}"
     changes = {"BOX_OFFICE_METRICS_ADDRESS": address, "BOX_OFFICE_PROVIDER_URL": provider.url}
-    async with claim(tmp_path) as home, worker_process(home, paid, client, **changes):
-        paying = await start_payment(client, paid.settings.task_queue, await captured(paid, "b1"))
+    async with claim(tmp_path) as home, worker_process(home, stage, client, **changes):
+        paying = await start_payment(
+            client, stage.settings.task_queue, (await stage.capture("b1")).report()
+        )
         await failed_twice(paying)
         assert await counted(f"http://{address}/metrics", "refund_attempts_failed_total") >= 2
         await provider.plan()  # it is back
         assert (await paying.result()).status == "refunded"
 
 
-async def test_lost_payments_get_processes(paid: Stage, client: Client, provider: Provider) -> None:
+async def test_lost_payments_get_processes(
+    stage: Stage, client: Client, provider: Provider
+) -> None:
     """As `box-office restart-processes` does: one was only received, one is being refunded."""
-    await paid.execute(place("b1", "1-1"))
-    await paid.execute(CANCEL)
+    await stage.execute(place("b1", "1-1"))
+    await stage.execute(CANCEL)
     for number, commands in enumerate(LEFT_BEHIND, start=1):
-        money = await captured(paid, "b1", f"p{number}")
-        for command in (money, *commands):
-            await paid.parts.payments.execute(command, command_id=uuid4(), metadata={})
+        money = await stage.capture("b1", f"p{number}")
+        for command in (money.received(), *commands):
+            await stage.parts.payments.execute(command, command_id=uuid4(), metadata={})
 
-    async with worker(client, paid.settings, paid.parts):
-        lost = await open_payments(paid.parts.verification, paid.parts.payments)
+    async with worker(client, stage.settings, stage.parts):
+        lost = await open_payments(stage.parts.verification)
         assert [payment.payment_id for payment in lost] == ["p1", "p2"]
         outcomes = [
             await (
-                await start_payment(client, paid.settings.task_queue, money, again=True)
+                await start_payment(client, stage.settings.task_queue, money, again=True)
             ).result()
             for money in lost
         ]
 
     assert [paid.refund_reason for paid in outcomes] == ["booking_cancelled", "amount_mismatch"]
     assert [await provider.effects("refund", payment_id) for payment_id in ("p1", "p2")] == [1, 1]
-    assert await paid.parts.verification.verify_business() == ()
+    assert await stage.parts.verification.verify_business() == ()
 
 
 async def counted(url: str, name: str) -> float:

@@ -8,15 +8,15 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from entrypoints.demo.chapters import CRASHING
 from entrypoints.devstack.children import claim
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from tests.support.builders import FREE, OPEN_END, PRICE, SHORT, concert, paid, payment, place
+from tests.support.builders import FREE, OPEN_END, PRICE, SHORT, concert, paid, place
 from tests.support.clock import Clock
 from tests.support.gates import gated
 from tests.support.programs import worker_process
@@ -24,9 +24,10 @@ from tests.support.stage import Stage, until_it_waits
 from ticketing.booking.commands import CancelBooking, ConfirmBooking, ExpireBooking
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payment.commands import ReceivePayment
-from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
+from ticketing.payment.commands import ReportPayment
+from workflows.booking import BookingWorkflow
 from workflows.client import booking_handle, start_payment
+from workflows.messages import Settled
 
 Walk: TypeAlias = Callable[[Stage, Client], Awaitable[None]]
 
@@ -69,15 +70,45 @@ async def free(stage: Stage, client: Client) -> None:
 async def settled(stage: Stage, client: Client) -> None:
     async with worker(client, stage.settings, stage.parts):
         await stage.process.place(place(B1, "1-1"))
-        await stage.process.pay(payment(B1))
+        await stage.pay(B1)
         await ended(client)
+
+
+@path
+async def settled_after_a_slow_reservation(stage: Stage, client: Client) -> None:
+    async with gated(stage, client, before="reserve") as gate:
+        placing = asyncio.create_task(stage.process.place(place(B1, "1-1")))
+        await gate.reached.wait()
+        await until_an_activity_is_scheduled(booking_handle(client, B1))
+        gate.opened.set()
+        await placing
+        await stage.pay(B1)
+        await ended(client)
+
+
+@path
+async def settled_although_somebody_said_so_before(stage: Stage, client: Client) -> None:
+    async with worker(client, stage.settings, stage.parts):
+        await stage.process.place(place(B1, "1-1"))
+        process = booking_handle(client, B1)
+        await process.signal(BookingWorkflow.settled, Settled(payment_id=PaymentId("invented")))
+        await stage.pay(B1)
+        await ended(client)
+
+
+@path
+async def refused_by_the_provider(stage: Stage, client: Client) -> None:
+    async with worker(client, stage.settings, stage.parts):
+        await stage.process.place(place(B1, "1-1"))
+        await stage.process.pay(ReportPayment(payment_id=PaymentId("p1"), booking_id=B1))
+        await stage.process.cancel(B1, "no money")
 
 
 @path
 async def settled_without_a_deadline(stage: Stage, client: Client) -> None:
     async with worker(client, stage.settings, stage.parts):
         await stage.process.place(place(B1, "1-1", concert=OPEN_END))
-        await stage.process.pay(payment(B1))
+        await stage.pay(B1)
         await ended(client)
 
 
@@ -86,7 +117,9 @@ async def settled_by_a_payment_that_overtook_the_confirmation(stage: Stage, clie
     async with gated(stage, client, before="reserve") as gate:
         placing = asyncio.create_task(stage.process.place(place(B1, "1-1")))
         await gate.reached.wait()
-        paying = await start_payment(client, stage.settings.task_queue, payment(B1))
+        paying = await start_payment(
+            client, stage.settings.task_queue, (await stage.capture(B1)).report()
+        )
         await until_it_waits(paying)
         gate.opened.set()
         await placing
@@ -117,7 +150,7 @@ async def settled_although_a_worker_was_killed(stage: Stage, client: Client) -> 
             await doomed.wait()
     async with worker(client, stage.settings, stage.parts):
         await placing
-        await stage.process.pay(payment(B1))
+        await stage.pay(B1)
         await ended(client)
 
 
@@ -145,7 +178,7 @@ async def expired_and_reinstated(stage: Stage, client: Client) -> None:
     async with worker(client, await with_short_hold(stage), stage.parts):
         await stage.process.place(place(B1, "1-1", concert=SHORT))
         await ended(client)
-        await stage.process.pay(payment(B1))
+        await stage.pay(B1)
 
 
 @path
@@ -154,7 +187,7 @@ async def expired_and_refunded(stage: Stage, client: Client) -> None:
     async with worker(client, settings, stage.parts):
         await stage.process.place(place(B1, "1-1", concert=SHORT))
         await ended(client)
-        await stage.process.pay(await captured(stage))
+        await stage.pay(B1)
 
 
 @path
@@ -164,14 +197,14 @@ async def expired_and_refunded_because_its_seat_is_taken(stage: Stage, client: C
         await ended(client)
         other = place("faster", "1-1", concert=SHORT)
         await stage.parts.reservations.reserve(other.booking_id, 1, SHORT, other.seats)
-        await stage.process.pay(await captured(stage))
+        await stage.pay(B1)
 
 
 @path
 async def refunded_because_of_its_amount(stage: Stage, client: Client) -> None:
     async with worker(client, stage.settings, stage.parts):
         await stage.process.place(place(B1, "1-1"))
-        await stage.process.pay(await captured(stage, TOO_MUCH))
+        await stage.pay(B1, amount=TOO_MUCH)
         await stage.process.cancel(B1, "paid too much")
 
 
@@ -232,16 +265,13 @@ async def ended(client: Client) -> None:
     await booking_handle(client, B1).result()
 
 
+async def until_an_activity_is_scheduled(process: WorkflowHandle[Any, Any]) -> None:
+    async for event in process.fetch_history_events(wait_new_event=True):
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            return
+
+
 async def with_short_hold(stage: Stage) -> Settings:
     """A concert whose bookings soon expire, and the settings for a reminder before that."""
     await stage.parts.reservations.add_concert(concert(SHORT, PRICE, SHORT_HOLD))
     return stage.changed(reminder_before_seconds=SHORT_HOLD.total_seconds() / 2)
-
-
-async def captured(stage: Stage, amount: Money = PRICE) -> ReceivePayment:
-    """Money that the provider knows of, so that it can be refunded."""
-    answer = await stage.parts.provider.capture(
-        CaptureRequest(payment_id=PaymentId("p1"), booking_id=B1, payer="ann", amount=amount)
-    )
-    assert isinstance(answer, ProviderPayment)
-    return answer.received()

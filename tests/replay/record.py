@@ -3,11 +3,11 @@
     python -m tests.replay.record [path ...]
 
 Each path of paths.py runs in a database and a namespace of its own, on servers started for it;
-the histories of its processes go to histories/<path>/. With names, only these paths are recorded.
+the histories of its processes go to histories/<generation>/<path>/. With names, only these paths
+are recorded.
 
-A history stands for the processes that run while new code is deployed. So record what is new; an
-old one is replaced only if no process that began like it can still be running, or else the change
-needs `workflow.patched`.
+A history stands for the processes that run while new code is deployed. So those of earlier
+generations stay as they are, for as long as a process that began like one of them may be running.
 """
 
 import asyncio
@@ -34,6 +34,8 @@ from tests.support.stage import opened_stage
 from workflows.encryption import data_converter
 
 HISTORIES = Path(__file__).parent / "histories"
+# The code that these were recorded by; a change of the steps begins a new generation.
+GENERATION = "2-asks-the-provider"
 PROCESSES = ("booking-b1", "payment-p1")
 IDENTITY = "recorder"  # not the process id and the host that are the default
 PROCESS_AND_HOST = re.compile(r"\b\d+@[\w.-]+")  # the identity of a worker that was killed
@@ -69,9 +71,10 @@ async def record(name: str, settings: Settings, temporal: TemporalServer) -> lis
     )
     async with opened_stage(settings, client) as stage:
         await PATHS[name](stage, client)
-    shutil.rmtree(HISTORIES / name, ignore_errors=True)
-    (HISTORIES / name).mkdir(parents=True)
-    return [id for id in PROCESSES if await write_history(client, id, HISTORIES / name)]
+    directory = HISTORIES / GENERATION / name
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return [id for id in PROCESSES if await write_history(client, id, directory)]
 
 
 async def write_history(client: Client, process: str, directory: Path) -> bool:

@@ -16,17 +16,14 @@ from entrypoints.processes import booking_process, members, sweeps
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from eventstore.errors import TransientError
-from tests.support.builders import PRICE, SHORT, capture_request, concert
+from tests.support.builders import PRICE, SHORT, concert
 from tests.support.clock import Clock
 from tests.support.gates import Gate, with_before
 from tests.support.provider import Provider
 from tests.support.stage import PATIENCE, Stage, mailing_office
-from tests.support.waiting import eventually, insist
+from tests.support.waiting import eventually
 from ticketing.ids import BookingId
-from ticketing.money import Money
-from ticketing.payment_provider.api import ProviderPayment
-from ticketing.process import BookingProcess, PaymentOutcome
+from ticketing.process import BookingProcess
 from ticketing.verification.api import Finding
 from workflows.client import OrchestratedBookingProcess
 
@@ -54,21 +51,6 @@ class Twin(Stage):
     async def pass_time(self, by: timedelta) -> None:
         await self.clock.advance(by)
         await self._pass(by)
-
-    async def capture(
-        self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
-    ) -> ProviderPayment:
-        """The client pays at the provider; nobody told us yet. An unknown outcome: ask again."""
-        request = capture_request(booking_id, payment_id, amount)
-        captured = await insist(lambda: self.parts.provider.capture(request), TransientError)
-        assert isinstance(captured, ProviderPayment)
-        return captured
-
-    async def pay(
-        self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
-    ) -> PaymentOutcome:
-        captured = await self.capture(booking_id, payment_id, amount)
-        return await self.process.pay(captured.received())
 
     async def all_quiet(self) -> tuple[Finding, ...]:
         """What is still wrong when the last steps had a moment to end."""

@@ -84,10 +84,16 @@ RECEIVE = payment_commands.ReceivePayment(
     provider_ref="transfer 7",
     captured_at=NOW,
 )
+REPORT = payment_commands.ReportPayment(payment_id=PAYMENT_ID, booking_id=BOOKING_ID)
+REFUSE = payment_commands.RefusePayment(
+    payment_id=PAYMENT_ID, booking_id=BOOKING_ID, reason="unknown_to_provider"
+)
 APPLY = ApplyPayment(payment_id=PAYMENT_ID, booking_id=BOOKING_ID)
 REQUEST_REFUND = RequestRefund(payment_id=PAYMENT_ID, reason="booking_expired")
 RECORD_REFUND = RecordRefund(payment_id=PAYMENT_ID, refund_ref="refund 7")
 
+REPORTED = payment_events.PaymentReported(booking_id=BOOKING_ID)
+REFUSED = payment_events.PaymentRefused(booking_id=BOOKING_ID, reason="unknown_to_provider")
 RECEIVED = payment_events.PaymentReceived(
     booking_id=BOOKING_ID,
     payer="Ada",
@@ -101,8 +107,10 @@ REFUND_REQUESTED = payment_events.PaymentRefundRequested(reason="booking_expired
 REFUNDED = payment_events.PaymentRefunded(refund_ref="refund 7")
 
 PAYMENTS: dict[PaymentStatus, tuple[payment_events.PaymentEvent, ...]] = {
-    "received": (RECEIVED,),
-    "applied": (RECEIVED, APPLIED),
-    "refund_requested": (RECEIVED, REFUND_REQUESTED),
-    "refunded": (RECEIVED, REFUND_REQUESTED, REFUNDED),
+    "reported": (REPORTED,),
+    "refused": (REPORTED, REFUSED),
+    "received": (REPORTED, RECEIVED),
+    "applied": (REPORTED, RECEIVED, APPLIED),
+    "refund_requested": (REPORTED, RECEIVED, REFUND_REQUESTED),
+    "refunded": (REPORTED, RECEIVED, REFUND_REQUESTED, REFUNDED),
 }

@@ -11,19 +11,31 @@ from temporalio.client import Client, WorkflowHandle
 
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
+from eventstore.errors import TransientError
 from eventstore.slices import StreamId
-from tests.support.builders import CONCERT, FREE, HOLD, NOTHING, OPEN_END, PRICE, concert
-from tests.support.waiting import eventually
+from tests.support.builders import (
+    CONCERT,
+    FREE,
+    HOLD,
+    NOTHING,
+    OPEN_END,
+    PRICE,
+    capture_request,
+    concert,
+)
+from tests.support.waiting import eventually, insist
 from ticketing.booking.commands import BookingCommand
 from ticketing.booking.events import BookingStatus
 from ticketing.booking.rejections import BookingRejection
 from ticketing.booking.state import Booking
 from ticketing.command_handler import Accepted
 from ticketing.ids import BookingId, ConcertId, PaymentId, booking_stream, payment_stream
+from ticketing.money import Money
 from ticketing.notifications.api import Notification, NotificationKind
 from ticketing.notifications.postgres import PostgresNotifier
 from ticketing.payment.state import Payment
-from ticketing.process import BookingProcess
+from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
+from ticketing.process import BookingProcess, PaymentOutcome
 from workflows.client import OrchestratedBookingProcess
 
 # A client is promised an answer within 30 s, the default of client_patience_seconds. A wait ends at
@@ -62,6 +74,18 @@ class Stage:
     def told(self, booking_id: str) -> list[NotificationKind]:
         return [message.kind for message in self.notifications if message.booking_id == booking_id]
 
+    async def capture(
+        self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
+    ) -> ProviderPayment:
+        """The client pays at the provider; nobody told us yet."""
+        return await captured(self.parts.provider, booking_id, payment_id, amount)
+
+    async def pay(
+        self, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
+    ) -> PaymentOutcome:
+        paid = await self.capture(booking_id, payment_id, amount)
+        return await self.process.pay(paid.report())
+
     def changed(self, **settings: object) -> Settings:
         return self.settings.model_copy(update=settings)
 
@@ -92,6 +116,16 @@ class Stage:
             return [one for one in self.notifications if (one.kind, one.about) == (kind, about)]
 
         return (await eventually(messages, f"the client is told: {kind} {about}", PATIENCE))[0]
+
+
+async def captured(
+    provider: PaymentProvider, booking_id: str, payment_id: str = "p1", amount: Money = PRICE
+) -> ProviderPayment:
+    """Money that the provider has. An outcome that is unknown is asked for again."""
+    request = capture_request(booking_id, payment_id, amount)
+    answer = await insist(lambda: provider.capture(request), TransientError)
+    assert isinstance(answer, ProviderPayment)
+    return answer
 
 
 @asynccontextmanager

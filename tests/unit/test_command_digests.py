@@ -19,6 +19,8 @@ STORED = (
     (controls.PAY, "4937dd87-8cd3-5a78-8a85-cfe7a4fd939f"),
     (controls.EXPIRE, "dd455be1-5246-5034-a3d6-6522b82ecc6b"),
     (controls.REINSTATE, "8ce71439-c9d5-5364-9abf-7493ee72aa86"),
+    (controls.REPORT, "7354e104-3e74-51bb-bea4-0ebb4647a0c2"),
+    (controls.REFUSE, "d307f25f-0032-50b7-b17a-4250c107c443"),
     (controls.RECEIVE, "d5a938c0-af6b-5b67-9106-bbc5f633e9fa"),
     (controls.APPLY, "eb3e0fcb-5f6f-5bf3-86ca-9aebeb5f08e1"),
     (controls.REQUEST_REFUND, "ecfb74c2-2e45-57b1-9c7e-803b68432c8f"),

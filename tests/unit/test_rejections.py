@@ -37,6 +37,7 @@ BOOKING_REJECTIONS: Sequence[BookingRejection] = (
 PAYMENT_REJECTIONS: Sequence[PaymentRejection] = (
     payment.PaymentNotFound(),
     payment.PaymentAlreadyReceived(),
+    payment.PaymentIsNotReceived(),
     payment.PaymentIsForAnotherBooking(booking_id=BOOKING_ID),
     payment.PaymentIsApplied(),
     payment.PaymentIsNotBeingRefunded(),

@@ -40,10 +40,6 @@ def test_the_same_step_of_the_same_process_is_the_same_command() -> None:
     assert ids.command_id("booking-ada-2", "confirm_booking") != first
 
 
-def test_the_receipt_of_a_payment_is_the_command_that_stands_in_the_log() -> None:
-    assert ids.receipt_of(ids.PaymentId("bank-7")) == UUID("e973f92b-b601-5be3-aa73-610c1a233914")
-
-
 def test_a_new_id_is_a_uuid_of_version_7_that_tells_its_millisecond() -> None:
     before = time.time_ns() // 1_000_000
     made = UUID(new_id())

@@ -101,6 +101,15 @@ SELECT coalesce(extract(epoch FROM max(es.now() - e.recorded_at)), 0) AS value
    AND p.status = 'refund_requested'
 """
 
+# $1 since
+REFUSED_PAYMENTS = """
+SELECT reason.name AS reason, count(e.event_type) AS value
+  FROM (VALUES ('unknown_to_provider'), ('returned')) AS reason (name)
+  LEFT JOIN es.event AS e
+    ON e.event_type = 'PaymentRefused' AND e.recorded_at > $1 AND e.data ->> 'reason' = reason.name
+ GROUP BY reason.name
+"""
+
 # Only the newest generation of a consumer counts; earlier ones stay where they stopped.
 CONSUMER_LAG_EVENTS = """
 SELECT c.consumer, sum(coalesce(last.position, s.floor) - c.position) AS value
@@ -153,7 +162,7 @@ SELECT c.concert_id AS concert, counted.state, counted.value
               ('sold', sold.n)) AS counted (state, value)
 """
 
-OF_LATELY = (DECIDED, DECISION_SECONDS, EXPIRY_LATENESS_SECONDS)
+OF_LATELY = (DECIDED, DECISION_SECONDS, EXPIRY_LATENESS_SECONDS, REFUSED_PAYMENTS)
 
 METRICS: dict[Metric, str] = {
     Metric("open_bookings", "Bookings that have not ended.", ("status",)): OPEN_BOOKINGS,
@@ -178,6 +187,11 @@ METRICS: dict[Metric, str] = {
     Metric("pending_refund_seconds", "How long the oldest pending refund has waited."): (
         PENDING_REFUND_SECONDS
     ),
+    Metric(
+        "refused_payments",
+        "Payments reported in the last hour whose money the provider does not have.",
+        ("reason",),
+    ): REFUSED_PAYMENTS,
     Metric("consumer_lag_events", "Events that are not handled yet.", ("consumer",)): (
         CONSUMER_LAG_EVENTS
     ),

@@ -3,15 +3,35 @@
 A new field needs a default, because workflow histories hold commands without it.
 """
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payment.events import RefundReason
+from ticketing.payment.events import RefundReason, RefusalReason
 from ticketing.value import ShortText, Value
 
 
+class ReportPayment(Value):
+    """Somebody says that money came. What the provider says about it counts, so no more is told.
+
+    Workflow histories hold reports with more fields.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    payment_id: PaymentId
+    booking_id: BookingId
+
+
+class RefusePayment(Value):
+    payment_id: PaymentId
+    booking_id: BookingId
+    reason: RefusalReason
+
+
 class ReceivePayment(Value):
+    """The provider says what it has."""
+
     payment_id: PaymentId
     booking_id: BookingId
     payer: ShortText
@@ -36,4 +56,6 @@ class RecordRefund(Value):
     refund_ref: ShortText
 
 
-PaymentCommand = ReceivePayment | ApplyPayment | RequestRefund | RecordRefund
+PaymentCommand = (
+    ReportPayment | RefusePayment | ReceivePayment | ApplyPayment | RequestRefund | RecordRefund
+)

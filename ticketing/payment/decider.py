@@ -10,6 +10,8 @@ from ticketing.payment.commands import (
     PaymentCommand,
     ReceivePayment,
     RecordRefund,
+    RefusePayment,
+    ReportPayment,
     RequestRefund,
 )
 from ticketing.payment.events import (
@@ -18,12 +20,15 @@ from ticketing.payment.events import (
     PaymentReceived,
     PaymentRefunded,
     PaymentRefundRequested,
+    PaymentRefused,
+    PaymentReported,
 )
 from ticketing.payment.rejections import (
     PaymentAlreadyReceived,
     PaymentIsApplied,
     PaymentIsForAnotherBooking,
     PaymentIsNotBeingRefunded,
+    PaymentIsNotReceived,
     PaymentIsRefunded,
     PaymentNotFound,
     PaymentRefundIsRequested,
@@ -41,11 +46,15 @@ def decide(command: PaymentCommand, payment: Payment | None, _now: datetime) -> 
 
     A payment has no deadline, so its rules need no clock.
     """
-    if isinstance(command, ReceivePayment):
-        return _receive(command, payment)
-    if payment is None:
-        return PaymentNotFound()
     match command:
+        case ReportPayment():
+            return _report(command, payment)
+        case RefusePayment():
+            return _refuse(command, payment)
+        case ReceivePayment():
+            return _receive(command, payment)
+        case _ if payment is None:
+            return PaymentNotFound()
         case ApplyPayment():
             return _apply(command, payment)
         case RequestRefund():
@@ -55,27 +64,43 @@ def decide(command: PaymentCommand, payment: Payment | None, _now: datetime) -> 
     assert_never(command)
 
 
-def _receive(command: ReceivePayment, payment: Payment | None) -> Decision:
+def _report(command: ReportPayment, payment: Payment | None) -> Decision:
+    if payment is None or payment.status == "refused":  # perhaps the provider has it by now
+        return [PaymentReported(booking_id=command.booking_id)]
+    return NOTHING
+
+
+def _refuse(command: RefusePayment, payment: Payment | None) -> Decision:
+    refused = PaymentRefused(booking_id=command.booking_id, reason=command.reason)
     if payment is None:
-        return [PaymentReceived(**command.model_dump(exclude={"payment_id"}))]
-    return NOTHING if _content(payment) == _content(command) else PaymentAlreadyReceived()
+        return [refused]
+    match payment.status:
+        case "reported" | "received":
+            return [refused]
+        case "refused":
+            return NOTHING
+        case "applied":
+            return PaymentIsApplied()
+        case "refund_requested" | "refunded":
+            return _refund_state(payment)
+    assert_never(payment.status)
 
 
-def _content(money: ReceivePayment | Payment) -> tuple[object, ...]:
-    return (
-        money.booking_id,
-        money.payer,
-        money.amount,
-        money.provider,
-        money.provider_ref,
-        money.captured_at,
-    )
+def _receive(command: ReceivePayment, payment: Payment | None) -> Decision:
+    received = PaymentReceived(**command.model_dump(exclude={"payment_id"}))
+    if payment is None or payment.capture is None:
+        return [received]
+    told = evolve(None, received)
+    same = (told.booking_id, told.capture) == (payment.booking_id, payment.capture)
+    return NOTHING if same else PaymentAlreadyReceived()
 
 
 def _apply(command: ApplyPayment, payment: Payment) -> Decision:
     if command.booking_id != payment.booking_id:
         return PaymentIsForAnotherBooking(booking_id=payment.booking_id)
     match payment.status:
+        case "reported" | "refused":
+            return PaymentIsNotReceived()
         case "received":
             return [PaymentApplied(booking_id=command.booking_id)]
         case "applied":
@@ -87,6 +112,8 @@ def _apply(command: ApplyPayment, payment: Payment) -> Decision:
 
 def _request_refund(command: RequestRefund, payment: Payment) -> Decision:
     match payment.status:
+        case "reported" | "refused":
+            return PaymentIsNotReceived()
         case "received":
             return [PaymentRefundRequested(reason=command.reason)]
         case "applied":
@@ -100,6 +127,8 @@ def _request_refund(command: RequestRefund, payment: Payment) -> Decision:
 
 def _record_refund(command: RecordRefund, payment: Payment) -> Decision:
     match payment.status:
+        case "reported" | "refused":
+            return PaymentIsNotReceived()
         case "received":
             return PaymentIsNotBeingRefunded()
         case "applied":

@@ -21,8 +21,27 @@ RefundReason = Literal[
 ]
 
 
+# Why the provider was asked in vain: it does not know the payment, or it has returned the money.
+RefusalReason = Literal["unknown_to_provider", "returned"]
+
+
+class PaymentReported(Value):
+    """Somebody says that money came for this booking; the provider has not been asked yet."""
+
+    type: Literal["PaymentReported"] = "PaymentReported"
+    booking_id: BookingId
+
+
+class PaymentRefused(Value):
+    """The provider has no such money, so the payment pays for nothing."""
+
+    type: Literal["PaymentRefused"] = "PaymentRefused"
+    booking_id: BookingId
+    reason: RefusalReason
+
+
 class PaymentReceived(Value):
-    """The provider captured the money; `captured_at` is the provider's clock."""
+    """The provider has the money, as it told us; `captured_at` is the provider's clock."""
 
     type: Literal["PaymentReceived"] = "PaymentReceived"
     booking_id: BookingId
@@ -50,4 +69,11 @@ class PaymentRefunded(Value):
     refund_ref: str
 
 
-PaymentEvent = PaymentReceived | PaymentApplied | PaymentRefundRequested | PaymentRefunded
+PaymentEvent = (
+    PaymentReported
+    | PaymentRefused
+    | PaymentReceived
+    | PaymentApplied
+    | PaymentRefundRequested
+    | PaymentRefunded
+)

@@ -19,6 +19,12 @@ class PaymentAlreadyReceived(Rejection):
     type: Literal["PaymentAlreadyReceived"] = "PaymentAlreadyReceived"
 
 
+class PaymentIsNotReceived(Rejection):
+    """The provider has not confirmed that it has the money."""
+
+    type: Literal["PaymentIsNotReceived"] = "PaymentIsNotReceived"
+
+
 class PaymentIsForAnotherBooking(Rejection):
     type: Literal["PaymentIsForAnotherBooking"] = "PaymentIsForAnotherBooking"
     booking_id: BookingId
@@ -45,6 +51,7 @@ class PaymentIsRefunded(Rejection):
 PaymentRejection = Annotated[
     PaymentNotFound
     | PaymentAlreadyReceived
+    | PaymentIsNotReceived
     | PaymentIsForAnotherBooking
     | PaymentIsApplied
     | PaymentIsNotBeingRefunded

@@ -13,23 +13,36 @@ from ticketing.payment.events import (
     PaymentReceived,
     PaymentRefunded,
     PaymentRefundRequested,
+    PaymentRefused,
+    PaymentReported,
     RefundReason,
+    RefusalReason,
 )
 
-PaymentStatus = Literal["received", "applied", "refund_requested", "refunded"]
+PaymentStatus = Literal[
+    "reported", "refused", "received", "applied", "refund_requested", "refunded"
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """The money as the provider captured it, and what became of it."""
+class Capture:
+    """The money as the provider captured it."""
 
-    status: PaymentStatus
-    booking_id: BookingId
     payer: str
     amount: Money
     provider: str
     provider_ref: str
     captured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment and what became of it; without a capture, it is only what somebody says."""
+
+    status: PaymentStatus
+    booking_id: BookingId
+    capture: Capture | None = None
+    refusal: RefusalReason | None = None
     refund_reason: RefundReason | None = None
     refund_ref: str | None = None
 
@@ -41,17 +54,30 @@ def evolve(payment: Payment | None, event: PaymentEvent) -> Payment:
         ImpossibleTransition: the event cannot follow the state before it.
     """
     status = status_after(payment.status if payment else None, event)
-    if isinstance(event, PaymentReceived):
-        return Payment(
-            status=status,
-            booking_id=event.booking_id,
-            payer=event.payer,
-            amount=event.amount,
-            provider=event.provider,
-            provider_ref=event.provider_ref,
-            captured_at=event.captured_at,
-        )
-    assert payment is not None  # only PaymentReceived follows no payment
+    match event:
+        case PaymentReported():
+            return Payment(status, event.booking_id)
+        case PaymentRefused():
+            return Payment(status, event.booking_id, refusal=event.reason)
+        case PaymentReceived():
+            capture = Capture(
+                payer=event.payer,
+                amount=event.amount,
+                provider=event.provider,
+                provider_ref=event.provider_ref,
+                captured_at=event.captured_at,
+            )
+            return Payment(status, event.booking_id, capture)
+        case _:
+            assert payment is not None  # the others follow a PaymentReceived
+            return _used(payment, status, event)
+
+
+def _used(
+    payment: Payment,
+    status: PaymentStatus,
+    event: PaymentApplied | PaymentRefundRequested | PaymentRefunded,
+) -> Payment:
     match event:
         case PaymentApplied():
             return replace(payment, status=status)
@@ -69,7 +95,11 @@ def status_after(status: PaymentStatus | None, event: PaymentEvent) -> PaymentSt
         ImpossibleTransition: the event cannot follow the status.
     """
     match status, event:
-        case None, PaymentReceived():
+        case None | "refused", PaymentReported():
+            return "reported"
+        case None | "reported" | "received", PaymentRefused():
+            return "refused"
+        case None | "reported" | "refused", PaymentReceived():
             return "received"
         case "received", PaymentApplied():
             return "applied"

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, ConfigDict
 from eventstore.errors import DefectError
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payment.commands import ReceivePayment
+from ticketing.payment.commands import ReceivePayment, ReportPayment
 from ticketing.value import ShortText, Value
 
 
@@ -36,6 +36,10 @@ class ProviderPayment(Value):
     provider_ref: ShortText
     captured_at: AwareDatetime  # the provider's clock
     refund_ref: ShortText | None = None
+
+    def report(self) -> ReportPayment:
+        """Return the command that reports this payment, as its payer or a notice does."""
+        return ReportPayment(payment_id=self.payment_id, booking_id=self.booking_id)
 
     def received(self) -> ReceivePayment:
         """Return the command that receives this payment."""

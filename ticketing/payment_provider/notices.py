@@ -6,7 +6,8 @@ from typing import Literal, NewType, Protocol
 from pydantic import AwareDatetime, ConfigDict
 
 from eventstore.api import EventStore
-from ticketing.payment.commands import ReceivePayment
+from ticketing.ids import PaymentId
+from ticketing.payment.commands import ReportPayment
 from ticketing.payment_provider.api import ProviderPayment
 from ticketing.payment_provider.signature import VerifiedBody
 from ticketing.value import ShortText, Value
@@ -28,12 +29,13 @@ class Notice(Value):
     created_at: AwareDatetime  # the provider's clock; the order of notices means nothing
     payment: ProviderPayment
 
-    def command(self) -> ReceivePayment | None:
+    def command(self) -> ReportPayment | None:
         """Return the command that the notice leads to; only a capture leads to one.
 
-        A refund or chargeback made by others is stored for people to look at: it frees no seats.
+        A refund or chargeback is stored: money that is not used yet is not used any more, but it
+        frees no seats that were bought.
         """
-        return self.payment.received() if self.type == "payment.captured" else None
+        return self.payment.report() if self.type == "payment.captured" else None
 
 
 def parse_notice(body: VerifiedBody) -> Notice:
@@ -44,6 +46,8 @@ def parse_notice(body: VerifiedBody) -> Notice:
     """
     return Notice.model_validate_json(body)
 
+
+RETURNS = ("payment.refunded", "payment.charged_back")  # the types of a return's notice
 
 # `notice_differs`: the id was stored with other content
 Stored = Literal["stored", "known", "notice_differs"]
@@ -57,4 +61,12 @@ class NoticeInbox(Protocol):
 
         A copy of the notice waits for the end of the block.
         """
+        ...
+
+
+class ReturnNotices(Protocol):
+    """What the inbox knows of money that went back."""
+
+    async def has_return(self, payment_id: PaymentId) -> bool:
+        """Return whether a stored notice says that the payment's money was returned."""
         ...

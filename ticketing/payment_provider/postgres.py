@@ -7,7 +7,8 @@ from typing import cast
 from asyncpg import Connection, Pool
 
 from eventstore.api import EventStore
-from ticketing.payment_provider.notices import Notice, Stored
+from ticketing.ids import PaymentId
+from ticketing.payment_provider.notices import RETURNS, Notice, Stored
 
 # This waits for the end of another transaction that stores the same id.
 # $1 notice_id, $2 type, $3 payment_id, $4 content
@@ -21,9 +22,15 @@ RETURNING notice_id
 # $1 notice_id, $2 content
 IS_SAME = "SELECT content = $2 FROM payments.notice WHERE notice_id = $1"
 
+# $1 payment_id, $2 types
+HAS_RETURN = "SELECT EXISTS (SELECT FROM payments.notice WHERE payment_id = $1 AND type = ANY ($2))"
+
 
 class PostgresNoticeInbox:
-    """A `NoticeInbox`; `log_in` makes the store of events that appends in a transaction."""
+    """A `NoticeInbox`, and its `ReturnNotices`.
+
+    `log_in` makes the store of events that appends in a transaction.
+    """
 
     def __init__(self, pool: Pool, log_in: Callable[[Connection], EventStore]) -> None:
         self._pool = pool
@@ -39,6 +46,10 @@ class PostgresNoticeInbox:
             # A pool hands out a proxy that has every method of Connection.
             tx = cast(Connection, connection)
             yield await store(tx, notice), self._log_in(tx)
+
+    async def has_return(self, payment_id: PaymentId) -> bool:
+        found: bool = await self._pool.fetchval(HAS_RETURN, payment_id, RETURNS)
+        return found
 
 
 async def store(tx: Connection, notice: Notice) -> Stored:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
+from ticketing.payment.events import RefusalReason
 from ticketing.payment_provider.api import ProviderPayment
 from ticketing.value import Value
 
@@ -32,13 +33,19 @@ class Finding(Value):
 
 
 class OurPayment(Value):
-    """A payment as the log has it."""
+    """A payment as the log has it; one without an amount was reported only."""
 
     payment_id: PaymentId
     booking_id: BookingId
-    amount: Money
+    amount: Money | None
     applied: bool
     refunded: bool
+    refusal: RefusalReason | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether something is still due for the payment."""
+        return not (self.applied or self.refunded or self.refusal)
 
 
 class Verification(Protocol):

@@ -25,7 +25,7 @@ SELECT booking_id
 
 PAYMENTS = """
 SELECT jsonb_build_object('payment_id', payment_id, 'booking_id', booking_id, 'amount', amount,
-                          'applied', applied, 'refunded', refunded) AS payment
+                          'applied', applied, 'refunded', refunded, 'refusal', refusal) AS payment
   FROM verification.payment
  ORDER BY payment_id
 """
@@ -116,9 +116,10 @@ SELECT ARRAY[booking_id] AS booking_ids, ARRAY[]::text[] AS payment_ids,
     "payment_open": """
 SELECT ARRAY[p.booking_id] AS booking_ids, ARRAY[p.payment_id] AS payment_ids,
        CASE WHEN p.refund_requested THEN 'the refund is requested, and not made'
+            WHEN p.amount IS NULL THEN 'reported, and the provider did not answer'
             ELSE 'received, and neither applied nor refunded' END AS what
   FROM verification.payment p
- WHERE NOT p.applied AND NOT p.refunded
+ WHERE NOT p.applied AND NOT p.refunded AND p.refusal IS NULL
  ORDER BY p.payment_id
 """,
     "payment_misapplied": """
@@ -152,6 +153,7 @@ SELECT ARRAY[booking_id] AS booking_ids,
                     THEN (amount ->> 'amount_minor')::bigint ELSE 0 END AS under_way,
                0 AS settled
           FROM verification.payment
+         WHERE amount IS NOT NULL AND refusal IS NULL
         UNION ALL
         SELECT booking_id, NULL, total ->> 'currency', 0, 0, 0, (total ->> 'amount_minor')::bigint
           FROM verification.booking

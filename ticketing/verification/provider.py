@@ -26,11 +26,12 @@ def _differences(
     if captures > 1:
         yield f"captured {captures} times"
     if theirs is None:
-        yield "received here, and unknown to the provider"
-    elif our is None:
+        if our and our.amount and not our.refusal:
+            yield "received here, and unknown to the provider"
+    elif our is None or our.refusal:
         if theirs.refund_ref is None:  # else it owes nobody anything: our log was restored
             yield f"{theirs.amount} captured, and not received here"
-    else:
+    elif our.amount:  # else it is reported, and the provider is still to be asked
         if (our.booking_id, our.amount) != (theirs.booking_id, theirs.amount):
             yield (
                 f"{our.amount} for {our.booking_id} here, "

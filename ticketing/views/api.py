@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from ticketing.booking.events import BookingStatus
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
-from ticketing.payment.events import RefundReason
+from ticketing.payment.events import RefundReason, RefusalReason
 from ticketing.payment.state import PaymentStatus
 from ticketing.seats import Seat, Ticket
 from ticketing.value import Value
@@ -39,16 +39,20 @@ class BookingView(Value):
 
 
 class PaymentView(Value):
-    """A row of `views.payment`. A refund that is due and not made is `refund_requested`."""
+    """A row of `views.payment`. A refund that is due and not made is `refund_requested`.
+
+    Payer and amount are the provider's: without them, the payment is only reported or refused.
+    """
 
     payment_id: PaymentId
     booking_id: BookingId
-    payer: str
-    amount: Money
+    payer: str | None = None
+    amount: Money | None = None
     status: PaymentStatus
+    refusal: RefusalReason | None = None
     refund_reason: RefundReason | None = None
     refund_ref: str | None = None
-    received_at: AwareDatetime
+    received_at: AwareDatetime  # or reported, as long as it is not received
     ended_at: AwareDatetime | None
     version: int
 

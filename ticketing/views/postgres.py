@@ -131,14 +131,16 @@ SELECT p.payment_id, es.now() - p.received_at AS waited
 # $1 the view as JSON
 PUT_PAYMENT = """
 INSERT INTO views.payment AS p
-       (payment_id, booking_id, payer, amount, status, refund_reason, refund_ref, received_at,
-        ended_at, version)
-SELECT payment_id, booking_id, payer, amount, status, refund_reason, refund_ref, received_at,
-       ended_at, version
+       (payment_id, booking_id, payer, amount, status, refusal, refund_reason, refund_ref,
+        received_at, ended_at, version)
+SELECT payment_id, booking_id, payer, amount, status, refusal, refund_reason, refund_ref,
+       received_at, ended_at, version
   FROM jsonb_populate_record(NULL::views.payment, jsonb_strip_nulls($1::jsonb))
     ON CONFLICT (payment_id) DO UPDATE
-   SET status = excluded.status, refund_reason = excluded.refund_reason,
-       refund_ref = excluded.refund_ref, ended_at = excluded.ended_at, version = excluded.version
+   SET booking_id = excluded.booking_id, payer = excluded.payer, amount = excluded.amount,
+       status = excluded.status, refusal = excluded.refusal,
+       refund_reason = excluded.refund_reason, refund_ref = excluded.refund_ref,
+       received_at = excluded.received_at, ended_at = excluded.ended_at, version = excluded.version
  WHERE p.version < excluded.version
 """
 

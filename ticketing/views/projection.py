@@ -11,6 +11,8 @@ from ticketing.payment.events import (
     PaymentReceived,
     PaymentRefunded,
     PaymentRefundRequested,
+    PaymentRefused,
+    PaymentReported,
 )
 from ticketing.payment.state import status_after
 from ticketing.views.api import BookingView, PaymentView
@@ -70,19 +72,21 @@ def project_payment(
         return view
     _follows(view.version if view else 0, payment_id, event.type, version)
     status = status_after(view.status if view else None, event)
-    ended_at = recorded_at if status in ("applied", "refunded") else None
-    if isinstance(event, PaymentReceived):
+    ended_at = recorded_at if status in ("applied", "refunded", "refused") else None
+    if isinstance(event, (PaymentReported, PaymentRefused, PaymentReceived)):
+        received = event if isinstance(event, PaymentReceived) else None
         return PaymentView(
             payment_id=payment_id,
             booking_id=event.booking_id,
-            payer=event.payer,
-            amount=event.amount,
+            payer=received and received.payer,
+            amount=received and received.amount,
             status=status,
+            refusal=event.reason if isinstance(event, PaymentRefused) else None,
             received_at=recorded_at,
             ended_at=ended_at,
             version=version,
         )
-    assert view is not None  # only PaymentReceived follows no row
+    assert view is not None  # the others follow a PaymentReceived
     changed: dict[str, object] = {"status": status, "ended_at": ended_at, "version": version}
     if isinstance(event, PaymentRefundRequested):
         changed["refund_reason"] = event.reason

@@ -8,8 +8,9 @@ from temporalio.client import Client
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.support.builders import PRICE, payment, place
-from tests.support.stage import PATIENCE
+from tests.support.builders import PRICE, place
+from tests.support.provider import Provider
+from tests.support.stage import PATIENCE, captured
 from tests.support.terminal import Ran, run
 from ticketing.booking.commands import PlaceBooking
 from ticketing.ids import BookingId
@@ -23,6 +24,12 @@ NEWER_THAN_THE_BACKUP = "DELETE FROM es.event WHERE stream_id <> ALL ($1)"
 
 
 @pytest.fixture
+def servers(servers: Settings, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
+    return Settings()
+
+
+@pytest.fixture
 async def process(
     client: Client, servers: Settings, parts: BoxOffice
 ) -> OrchestratedBookingProcess:
@@ -31,7 +38,8 @@ async def process(
     async with worker(client, servers, parts):
         for booking_id, *seats in (("old", "1-1"), ("paid", "1-2", "1-3"), ("open", "1-4")):
             await process.place(place(booking_id, *seats))
-        await process.pay(payment(BookingId("paid"), amount=TWO_SEATS))
+        paid = await captured(parts.provider, "paid", amount=TWO_SEATS)
+        await process.pay(paid.report())
         await process.place(place("denied", "1-1"))
         await process.place(place("rejected", "99-1"))
         await process.place(place("cancelled", "1-5"))

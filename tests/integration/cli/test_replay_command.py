@@ -11,8 +11,9 @@ from entrypoints.drill.versions import VERSIONS
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
-from tests.support.builders import payment, place
-from tests.support.stage import PATIENCE
+from tests.support.builders import place
+from tests.support.provider import Provider
+from tests.support.stage import PATIENCE, captured
 from tests.support.terminal import Ran, run
 from tests.support.waiting import eventually
 from ticketing.ids import BookingId
@@ -20,6 +21,12 @@ from workflows.client import OrchestratedBookingProcess
 
 B1, B2 = BookingId("b1"), BookingId("b2")
 CHANGED_CODE = VERSIONS["2"]
+
+
+@pytest.fixture
+def servers(servers: Settings, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
+    return Settings()
 
 
 @pytest.fixture
@@ -42,7 +49,7 @@ async def test_what_ran_on_this_code_goes_on_with_it(
 ) -> None:
     async with worker(client, servers, parts):
         await process.place(place(B1, "1-1"))
-        await process.pay(payment(B1))
+        await process.pay((await captured(parts.provider, B1)).report())
         await process.place(place(B2, "1-2"))  # is still open
     monkeypatch.setattr(replay_command, "TOLD_EVERY", 2)
     assert await run("replay", "--since", "1h") == Ran(

@@ -23,7 +23,7 @@ from ticketing.payment_provider.notices import Notice, Stored
 from ticketing.payment_provider.postgres import PostgresNoticeInbox, store
 
 CAPTURED = ("n1", "payment.captured")
-RECEIVED = ("payment-bank-7", "PaymentReceived")
+REPORTED = ("payment-bank-7", "PaymentReported")
 
 # Its owner may kill backends, the owner of the log may not. The sleep is where the signal is seen.
 KILL_THE_APPEND = """
@@ -80,7 +80,7 @@ async def test_h46_a_crash_leaves_neither_notice_nor_effect(door: Door, pool: as
     await pool.execute(SPARE_THE_APPEND)
     assert await door.post(notice()) == (200, "stored")
     assert await stored(pool) == [CAPTURED]
-    assert await logged(pool) == [RECEIVED]
+    assert await logged(pool) == [REPORTED]
 
 
 async def test_control_in_two_transactions_that_crash_loses_the_payment(
@@ -104,7 +104,7 @@ async def test_h46_after_a_lost_commit_reply_the_repeat_finds_both(
         assert await door.post(notice()) == (503, "unavailable")
         assert await door.post(notice()) == (200, "known")
     assert await stored(pool) == [CAPTURED]
-    assert await logged(pool) == [RECEIVED]
+    assert await logged(pool) == [REPORTED]
 
 
 async def test_while_the_database_is_down_the_provider_is_asked_to_repeat(

@@ -28,7 +28,7 @@ from ticketing import command_handler
 from ticketing.booking.commands import BookingCommand
 from ticketing.booking.events import BookingPlaced
 from ticketing.booking.state import Booking
-from ticketing.ids import BookingId, booking_stream, command_id, payment_stream
+from ticketing.ids import BookingId, PaymentId, booking_stream, command_id, payment_stream
 from ticketing.money import Money
 from ticketing.notifications.api import Notification
 from ticketing.notifications.memory import MemoryNotifier
@@ -36,6 +36,7 @@ from ticketing.payment.state import Payment
 from ticketing.payment_provider.api import CaptureRequest, ProviderPayment
 from ticketing.payment_provider.memory import MemoryProvider
 from ticketing.policies import LatePayment, ProcessTerms
+from ticketing.receipts import Receipts
 from ticketing.reservations.memory import MemoryReservations
 
 HOLD = timedelta(minutes=30)
@@ -95,6 +96,13 @@ class Life:
         return answer
 
 
+class MemoryReturns(set[PaymentId]):
+    """The payments whose money was returned, as the provider has told us."""
+
+    async def has_return(self, payment_id: PaymentId) -> bool:
+        return payment_id in self
+
+
 @dataclass(slots=True)
 class Office:
     """The services, and the steps of the business that lead to where a test begins."""
@@ -103,6 +111,7 @@ class Office:
     payments: command_handler.PaymentHandler
     reservations: MemoryReservations
     provider: MemoryProvider
+    notices: MemoryReturns
     life: Life
     store: MemoryEventStore
     now: datetime = NOW
@@ -121,6 +130,7 @@ class Office:
             payments=self.payments,
             reservations=self.reservations,
             provider=self.provider,
+            receipts=Receipts(self.payments, self.provider, self.notices),
             notifier=self.notifier,
             terms=ProcessTerms(
                 confirmation_timeout=CONFIRMATION_TIMEOUT,
@@ -158,7 +168,7 @@ class Office:
         captured = await self.provider.capture(request)
         assert isinstance(captured, ProviderPayment)
         step = command_id("provider", PAYMENT_ID)
-        await self.payments.execute(captured.received(), command_id=step, metadata={})
+        await self.payments.execute(captured.report(), command_id=step, metadata={})
 
     async def use(
         self, *, waited: timedelta = AT_ONCE, late_payment: LatePayment = "reinstate"
@@ -203,6 +213,7 @@ async def open_office() -> Office:
         command_handler.payment_handler(store, bell),
         reservations,
         provider,
+        MemoryReturns(),
         life,
         store,
     )

@@ -95,9 +95,9 @@ async def deaths(scene: Scene, *, after: bool) -> int:
         (deny, 2),
         (give_up, 2),
         (release, 1),
-        (pay, 2),
-        (reinstate, 4),
-        (find_no_seat, 3),
+        (pay, 3),
+        (reinstate, 5),
+        (find_no_seat, 4),
         (give_back, 2),
     ],
 )

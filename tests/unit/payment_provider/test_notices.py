@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from tests.support.controls import RECEIVE
+from tests.support.controls import RECEIVE, REPORT
 from ticketing.payment_provider.api import ProviderPayment
 from ticketing.payment_provider.notices import Notice, NoticeId, parse_notice
 from ticketing.payment_provider.signature import VerifiedBody
@@ -18,13 +18,8 @@ CAPTURED = Notice(
 )
 
 
-def test_a_capture_is_a_payment_to_receive() -> None:
-    assert CAPTURED.command() == RECEIVE
-
-
-def test_a_capture_that_was_refunded_meanwhile_is_the_same_payment() -> None:
-    refunded = CAPTURED.payment.model_copy(update={"refund_ref": "refund 7"})
-    assert CAPTURED.model_copy(update={"payment": refunded}).command() == RECEIVE
+def test_a_capture_reports_a_payment_and_nothing_of_its_content_but_the_booking() -> None:
+    assert CAPTURED.command() == REPORT
 
 
 @pytest.mark.parametrize("type", ["payment.refunded", "payment.charged_back", "payment.disputed"])
