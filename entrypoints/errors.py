@@ -66,8 +66,9 @@ class NotAsTold(Failure):
 class InvariantsBroken(Failure):
     """The verification has findings."""
 
-    def __init__(self, findings: Sequence[str]) -> None:
-        super().__init__(FINDINGS, "Findings", "\n".join(findings), findings=list(findings))
+    def __init__(self, findings: Sequence[object]) -> None:
+        lines = list(map(str, findings))
+        super().__init__(FINDINGS, "Findings", "\n".join(lines), findings=lines)
 
 
 def exit_code(program: Callable[[], object], *, as_json: bool, debug: bool = False) -> int:

@@ -3,64 +3,82 @@
 What was left undone is returned as the commands that it came from, to give each a process again.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
 from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
-from ticketing.command_handler import BookingHandler
-from ticketing.ids import BookingId, booking_stream
+from ticketing.command_handler import BookingHandler, PaymentHandler
+from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment.commands import ReportPayment
-from ticketing.payment_provider.api import PaymentProvider
-from ticketing.verification.api import Verification
+from ticketing.payment_provider.api import Ledger, PaymentProvider
+from ticketing.verification.api import Finding, Verification
+
+UNREAD = "server_unread"  # the name of the promise to verify everything
+
+T = TypeVar("T")
 
 
-async def verify_all(verification: Verification, provider: PaymentProvider) -> list[str]:
-    """Return every broken promise of the log, the business and the provider, a line each.
+# Runs a block that reads what is named; without one of the caller's, the first error ends all.
+Naming = Callable[[str], AbstractContextManager[object]]
+
+
+async def verify_all(
+    verification: Verification,
+    provider: PaymentProvider,
+    processes: Callable[[], Awaitable[Sequence[Finding]]] | None = None,
+) -> list[Finding]:
+    """Return every broken promise of the log, the business, the provider and the processes.
+
+    A server that does not answer is a finding as well.
 
     Raises:
-        TransientError: nothing is wrong here, but the provider's ledger cannot be read.
+        TransientError: a server does not answer, and nothing else is wrong.
     """
+    unread: list[TransientError] = []
+    ledger = await _answer(provider.ledger, unread)  # before ours, which may be ahead of it
+    log = [Finding(check="log", what=str(broken)) for broken in await verification.verify_log()]
+    findings = [*log, *await verification.verify_business()]
+    if ledger is not None:
+        findings += await verification.verify_provider(ledger)
+    if processes is not None:
+        findings += await _answer(processes, unread) or ()
+    if unread and not findings:
+        raise unread[0]
+    return [*findings, *(Finding(check=UNREAD, what=str(error)) for error in unread)]
+
+
+async def _answer(ask: Callable[[], Awaitable[T]], unread: list[TransientError]) -> T | None:
     try:
-        ledger = await provider.ledger()  # before ours, which may be ahead of it
-    except TransientError as unread:
-        if findings := await _verify_ours(verification):
-            return [*findings, str(unread)]
-        raise
-    return [
-        *await _verify_ours(verification),
-        *map(str, await verification.verify_provider(ledger)),
-    ]
+        return await ask()
+    except TransientError as error:
+        unread.append(error)
+        return None
 
 
-async def _verify_ours(verification: Verification) -> list[str]:
-    findings = *await verification.verify_log(), *await verification.verify_business()
-    return list(map(str, findings))
-
-
-async def unreported_captures(
-    verification: Verification, provider: PaymentProvider
-) -> list[ReportPayment]:
+async def unreported_captures(verification: Verification, ledger: Ledger) -> list[ReportPayment]:
     """Return what the provider captured and still has, and no webhook told us of.
 
     A payment that was refused, because the provider did not know it then, is among them.
-
-    Raises:
-        TransientError: the provider's ledger cannot be read.
     """
-    ledger = await provider.ledger()
-    payments = await verification.payments()
-    known = {payment.payment_id for payment in payments if not payment.refusal}
+    known = await verification.payments()
     return [
         captured.report()
-        for captured in ledger
+        for captured in ledger.payments
         if captured.payment_id not in known and captured.refund_ref is None
     ]
 
 
 async def unended_bookings(
-    verification: Verification, bookings: BookingHandler
+    verification: Verification, bookings: BookingHandler, naming: Naming = nullcontext
 ) -> list[PlaceBooking]:
     """Return the bookings that are in no final state."""
-    ids = await verification.unended_bookings()
-    return [await _placed(booking_id, bookings) for booking_id in ids]
+    unended: list[PlaceBooking] = []
+    for booking_id in await verification.unended_bookings():
+        with naming(f"booking {booking_id!r}"):
+            unended.append(await _placed(booking_id, bookings))
+    return unended
 
 
 async def _placed(booking_id: BookingId, bookings: BookingHandler) -> PlaceBooking:
@@ -74,10 +92,14 @@ async def _placed(booking_id: BookingId, bookings: BookingHandler) -> PlaceBooki
     )
 
 
-async def open_payments(verification: Verification) -> list[ReportPayment]:
+async def open_payments(
+    verification: Verification, payments: PaymentHandler, naming: Naming = nullcontext
+) -> list[ReportPayment]:
     """Return the payments that are neither applied, refunded nor refused."""
-    return [
-        ReportPayment(payment_id=payment.payment_id, booking_id=payment.booking_id)
-        for payment in await verification.payments()
-        if payment.is_open
-    ]
+    unfinished: list[ReportPayment] = []
+    for payment_id in await verification.open_payments():
+        with naming(f"payment {payment_id!r}"):
+            payment = await payments.read(payment_stream(payment_id))
+            assert payment is not None  # its id came from the log
+            unfinished.append(ReportPayment(payment_id=payment_id, booking_id=payment.booking_id))
+    return unfinished

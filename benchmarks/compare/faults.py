@@ -213,7 +213,7 @@ async def _unended(side: Side) -> list[BookingId]:
 
 
 async def _broken_promises(side: Side) -> list[str]:
-    return await verify_all(side.parts.verification, side.parts.provider)
+    return list(map(str, await verify_all(side.parts.verification, side.parts.provider)))
 
 
 def _in_logs(side: Side) -> dict[str, int]:

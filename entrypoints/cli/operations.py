@@ -7,6 +7,7 @@ import typer
 
 from entrypoints.cli import answers, inputs
 from entrypoints.cli.answers import Json, command
+from entrypoints.cli.skipping import Skipped
 from entrypoints.codec_server.app import serve_codec
 from entrypoints.consumers import run_consumers
 from entrypoints.errors import BAD_INPUT, Failure, InvariantsBroken
@@ -17,7 +18,7 @@ from entrypoints.temporal import connect_temporal, run_worker
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
 from eventstore.errors import TransientError
-from ticketing.ids import ClientId
+from ticketing.ids import BookingId, ClientId, PaymentId, booking_stream, payment_stream
 from ticketing.payment.commands import ReportPayment
 from ticketing.reconciliation import (
     open_payments,
@@ -118,35 +119,41 @@ async def restart_processes(as_json: Json = False) -> None:
     """Start the workflows that are missing.
 
     Start workflows for all unfinished bookings and payments, including captures whose webhook
-    never arrived. Workflows that run are left alone.
+    never arrived. Workflows that run are left alone. What cannot be read is skipped and named, and
+    makes the exit code 6.
     """
     settings = Settings()
     if settings.process == "choreographed":  # two drivers of one deployment would be too many
         message = "The choreography has no processes: its consumers and sweeps find what is open."
         raise Failure(BAD_INPUT, "NoProcesses", message)
-    client = await connect_temporal(settings)
+    client, skipped = await connect_temporal(settings), Skipped()
+    bookings: list[BookingId] = []
+    payments: list[PaymentId] = []
     async with box_office(settings) as parts:
-        placed = await unended_bookings(parts.verification, parts.bookings)
-        for booking in placed:
-            await start_booking(client, settings.task_queue, booking)
-        unfinished = await open_payments(parts.verification)
-        received = [*unfinished, *await _unreported(parts)]
-        for payment in received:
-            await start_payment(client, settings.task_queue, payment, again=True)
-    bookings = [booking.booking_id for booking in placed]
-    payments = [payment.payment_id for payment in received]
+        verification, naming = parts.verification, skipped.naming
+        for booking in await unended_bookings(verification, parts.bookings, naming):
+            with naming(f"process {booking_stream(booking.booking_id)!r}"):
+                await start_booking(client, settings.task_queue, booking)
+                bookings.append(booking.booking_id)
+        unfinished = await open_payments(verification, parts.payments, naming)
+        for payment in (*unfinished, *await _unreported(parts, skipped)):
+            with naming(f"process {payment_stream(payment.payment_id)!r}"):
+                await start_payment(client, settings.task_queue, payment, again=True)
+                payments.append(payment.payment_id)
     have = answers.counted(len(bookings), "booking"), answers.counted(len(payments), "payment")
     text = f"{' and '.join(have)} have a process"
-    answers.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
+    skipped.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
 
 
-async def _unreported(parts: BoxOffice) -> list[ReportPayment]:
+async def _unreported(parts: BoxOffice, skipped: Skipped) -> list[ReportPayment]:
     """Return captures without a webhook; none if the provider does not answer."""
     try:
-        return await unreported_captures(parts.verification, parts.provider)
+        ledger = await parts.provider.ledger()
     except TransientError as error:
         typer.echo(f"Money without a notice was not looked for: {error}", err=True)
         return []
+    skipped += [f"the provider's payment is skipped: {of}" for of in ledger.unreadable]
+    return await unreported_captures(parts.verification, ledger)
 
 
 @command(app)

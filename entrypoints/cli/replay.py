@@ -7,6 +7,7 @@ from functools import cache
 import typer
 from temporalio.client import Client, WorkflowHistory
 from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
 from entrypoints.cli import answers, inputs
@@ -101,7 +102,7 @@ async def replay_all(
     )
     found: list[Deviation] = []
     replayed = 0
-    histories: AsyncIterator[WorkflowHistory] = client.list_workflows(query).map_histories()
+    histories = _histories(client, query)
     async with replayer.workflow_replay_iterator(histories) as results:
         async for result in results:
             replayed += 1
@@ -115,6 +116,19 @@ async def replay_all(
                     )
                 )
     return Replayed(replayed=replayed, deviations=found)
+
+
+async def _histories(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:
+    """Yield the histories of the processes that still exist; lists name deleted ones, too."""
+    async for process in client.list_workflows(query):
+        handle = client.get_workflow_handle(process.id, run_id=process.run_id)
+        try:
+            history = await handle.fetch_history()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            yield history
 
 
 def _reason(failure: Exception) -> str:

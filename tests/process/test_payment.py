@@ -98,7 +98,7 @@ async def test_lost_payments_get_processes(
             await stage.parts.payments.execute(command, command_id=uuid4(), metadata={})
 
     async with worker(client, stage.settings, stage.parts):
-        lost = await open_payments(stage.parts.verification)
+        lost = await open_payments(stage.parts.verification, stage.parts.payments)
         assert [payment.payment_id for payment in lost] == ["p1", "p2"]
         outcomes = [
             await (

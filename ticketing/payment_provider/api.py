@@ -46,6 +46,13 @@ class ProviderPayment(Value):
         return ReceivePayment.model_validate(self.model_dump(exclude={"refund_ref"}))
 
 
+class Ledger(Value):
+    """The provider's payments, and the payments of it that cannot be read, each with the reason."""
+
+    payments: tuple[ProviderPayment, ...]
+    unreadable: tuple[str, ...] = ()
+
+
 class CaptureRefused(Value):
     """The provider refused: no money was taken, and none will be under this payment id."""
 
@@ -86,8 +93,10 @@ class PaymentProvider(Protocol):
         """
         ...
 
-    async def ledger(self) -> tuple[ProviderPayment, ...]:
+    async def ledger(self) -> Ledger:
         """Return every payment in the ledger, for reconciliation.
+
+        A payment that cannot be read hides no other one.
 
         Raises:
             TransientError: the provider did not answer.

@@ -7,6 +7,7 @@ from ticketing.ids import PaymentId
 from ticketing.payment_provider.api import (
     CaptureRefused,
     CaptureRequest,
+    Ledger,
     ProviderError,
     ProviderPayment,
 )
@@ -40,15 +41,16 @@ class MemoryProvider:
         return self._refunds.setdefault(payment_id, f"refund of {payment_id}")
 
     async def look_up(self, payment_id: PaymentId) -> ProviderPayment | None:
-        by_id = {payment.payment_id: payment for payment in await self.ledger()}
+        by_id = {payment.payment_id: payment for payment in (await self.ledger()).payments}
         return by_id.get(payment_id)
 
-    async def ledger(self) -> tuple[ProviderPayment, ...]:
-        return tuple(
+    async def ledger(self) -> Ledger:
+        payments = (
             payment.model_copy(update={"refund_ref": self._refunds.get(payment_id)})
             for payment_id, (_, payment) in self._answers.items()
             if isinstance(payment, ProviderPayment)
         )
+        return Ledger(payments=tuple(payments))
 
     def _first_answer(self, request: CaptureRequest) -> ProviderPayment | CaptureRefused:
         if request.payment_id in self._refused:

@@ -3,15 +3,17 @@
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from eventstore.errors import TransientError
 from ticketing.ids import PaymentId
 from ticketing.payment_provider.api import (
     CaptureRefused,
     CaptureRequest,
+    Ledger,
     ProviderError,
     ProviderPayment,
 )
@@ -25,6 +27,14 @@ T = TypeVar("T")
 
 class _Refund(BaseModel):
     refund_ref: ShortText
+
+
+class _Entry(BaseModel):
+    """A payment of the ledger, of which only the id is certain."""
+
+    model_config = ConfigDict(extra="allow")
+
+    payment_id: str
 
 
 class _Problem(BaseModel):
@@ -76,20 +86,24 @@ class SandboxProvider:
             case _:
                 raise _our_fault(status, answer, payment_id)
 
-    async def ledger(self) -> tuple[ProviderPayment, ...]:
-        payments: tuple[ProviderPayment, ...] = ()
-        while page := await self._page_after(payments):
-            payments += page
-        return payments
-
-    async def _page_after(self, known: tuple[ProviderPayment, ...]) -> tuple[ProviderPayment, ...]:
+    async def ledger(self) -> Ledger:
+        payments: list[ProviderPayment] = []
+        unreadable: list[str] = []
         url = self._payments
-        if known:
-            url += f"?after={known[-1].payment_id}"
+        while page := await self._page(url):
+            for entry in page:
+                try:
+                    payments.append(ProviderPayment.model_validate_json(entry.model_dump_json()))
+                except ValidationError as error:
+                    unreadable.append(f"{entry.payment_id!r}: {_wrong(error)}")
+            url = f"{self._payments}?after={quote(page[-1].payment_id, safe='')}"
+        return Ledger(payments=tuple(payments), unreadable=tuple(unreadable))
+
+    async def _page(self, url: str) -> tuple[_Entry, ...]:
         status, answer = await self._ask("GET", url, "ledger")
         if status != HTTPStatus.OK:
             raise _our_fault(status, answer, "ledger")
-        return _parse(tuple[ProviderPayment, ...], answer, "ledger")
+        return _parse(tuple[_Entry, ...], answer, "ledger")
 
     async def _ask(
         self,
@@ -123,6 +137,12 @@ def _parse(kind: type[T], answer: bytes, about: str) -> T:
         return TypeAdapter(kind).validate_json(answer)
     except ValidationError as error:
         raise _unknown(about, "it cannot be read") from error
+
+
+def _wrong(error: ValidationError) -> str:
+    """Return which field is wrong and why; what is in it is left out."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _error(answer: bytes) -> str | None:

@@ -1,12 +1,13 @@
 """What is wrong with the business as a whole, by the tables alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
 from ticketing.payment.events import RefusalReason
-from ticketing.payment_provider.api import ProviderPayment
+from ticketing.payment_provider.api import Ledger
 from ticketing.value import Value
 
 
@@ -17,10 +18,15 @@ class Finding(Value):
     """
 
     check: str  # the name of the promise
-    booking_ids: tuple[BookingId, ...]
-    payment_ids: tuple[PaymentId, ...]
+    booking_ids: tuple[str, ...] = ()  # as they are stored, and perhaps not in the form of an id
+    payment_ids: tuple[str, ...] = ()
     what: str
     events: tuple[str, ...] = ()
+
+    @property
+    def promise(self) -> object:
+        """Return what is broken, without the words and numbers that change from look to look."""
+        return self.check, self.booking_ids, self.payment_ids
 
     def __str__(self) -> str:
         """Return the finding for people, in one line."""
@@ -32,6 +38,13 @@ class Finding(Value):
         return f"{words} ({', '.join(self.events)})" if self.events else words
 
 
+class Unfinished(Value):
+    """A booking or a payment that has not ended, by the name of its stream."""
+
+    stream: str
+    status: str
+
+
 class OurPayment(Value):
     """A payment as the log has it; one without an amount was reported only."""
 
@@ -41,11 +54,6 @@ class OurPayment(Value):
     applied: bool
     refunded: bool
     refusal: RefusalReason | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether something is still due for the payment."""
-        return not (self.applied or self.refunded or self.refusal)
 
 
 class Verification(Protocol):
@@ -62,8 +70,8 @@ class Verification(Protocol):
         """Return every broken promise of the business."""
         ...
 
-    async def verify_provider(self, ledger: Sequence[ProviderPayment]) -> Sequence[Finding]:
-        """Return where the provider's ledger and ours disagree.
+    async def verify_provider(self, ledger: Ledger) -> Sequence[Finding]:
+        """Return where the provider's ledger and ours disagree, and what in them is unreadable.
 
         Read the provider's first: ours may be ahead of it.
         """
@@ -73,6 +81,14 @@ class Verification(Protocol):
         """Return the bookings that are in no final state."""
         ...
 
-    async def payments(self) -> Sequence[OurPayment]:
-        """Return every payment in the log, whatever became of it."""
+    async def open_payments(self) -> Sequence[PaymentId]:
+        """Return the payments that are neither applied, refunded nor refused."""
+        ...
+
+    async def unfinished(self, quiet: timedelta) -> Collection[Unfinished]:
+        """Return the bookings and payments that have not ended, and had no event for a while."""
+        ...
+
+    async def payments(self) -> Collection[PaymentId]:
+        """Return every payment in the log that was not refused."""
         ...

@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from itertools import chain
 
-from asyncpg import Pool
+from asyncpg import DataError, Pool
 from asyncpg.pool import PoolConnectionProxy
+from pydantic import ValidationError
 
 from eventstore.slices import StreamId
-from ticketing.ids import BookingId, booking_stream, payment_stream
-from ticketing.payment_provider.api import ProviderPayment
-from ticketing.verification.api import Finding, OurPayment
+from ticketing.ids import BookingId, PaymentId, booking_stream, payment_stream
+from ticketing.payment_provider.api import Ledger
+from ticketing.verification.api import Finding, OurPayment, Unfinished
 from ticketing.verification.provider import reconcile
 from ticketing.views.api import BOOKING_PROJECTION
 
@@ -23,8 +25,37 @@ SELECT booking_id
  ORDER BY booking_id
 """
 
+OPEN_PAYMENTS = """
+SELECT payment_id
+  FROM verification.payment
+ WHERE NOT applied AND NOT refunded AND refusal IS NULL
+ ORDER BY payment_id
+"""
+
+# $1 quiet
+UNFINISHED = """
+SELECT o.stream_id AS stream, o.status
+  FROM (SELECT 'booking-' || booking_id AS stream_id, status
+          FROM verification.booking
+         WHERE status IN ('awaiting_confirmation', 'confirmed')
+         UNION ALL
+        SELECT 'payment-' || payment_id,
+               CASE WHEN refund_requested THEN 'refund_requested'
+                    WHEN amount IS NULL THEN 'reported' ELSE 'received' END
+          FROM verification.payment
+         WHERE NOT applied AND NOT refunded AND refusal IS NULL) AS o
+ WHERE NOT EXISTS (
+         SELECT
+           FROM es.event AS e
+          WHERE e.stream_id = o.stream_id AND e.recorded_at > es.now() - $1::interval)
+ ORDER BY o.stream_id
+"""
+
+PAYMENT_IDS = "SELECT payment_id FROM verification.payment WHERE refusal IS NULL"
+
 PAYMENTS = """
-SELECT jsonb_build_object('payment_id', payment_id, 'booking_id', booking_id, 'amount', amount,
+SELECT payment_id,
+       jsonb_build_object('payment_id', payment_id, 'booking_id', booking_id, 'amount', amount,
                           'applied', applied, 'refunded', refunded, 'refusal', refusal) AS payment
   FROM verification.payment
  ORDER BY payment_id
@@ -180,26 +211,29 @@ class PostgresVerification:
 
     async def verify_business(self) -> tuple[Finding, ...]:
         async with _snapshot(self._pool) as connection:
-            findings = [
-                Finding(check=check, **row)
-                for check, statement in CHECKS.items()
-                for row in await connection.fetch(
-                    statement, *BINDS.get(check, ()), timeout=PATIENCE_SECONDS
-                )
-            ]
+            findings = [found for check in CHECKS for found in await _found(connection, check)]
             return await _with_events(connection, findings)
 
-    async def verify_provider(self, ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
+    async def verify_provider(self, ledger: Ledger) -> tuple[Finding, ...]:
         async with _snapshot(self._pool) as connection:
-            ours = await _payments(connection)
-            return await _with_events(connection, reconcile(ours, ledger))
+            ours, unreadable = await _payments(connection)
+            return await _with_events(connection, [*reconcile(ours, ledger), *unreadable])
 
     async def unended_bookings(self) -> tuple[BookingId, ...]:
         rows = await self._pool.fetch(UNENDED, timeout=PATIENCE_SECONDS)
         return tuple(row["booking_id"] for row in rows)
 
-    async def payments(self) -> tuple[OurPayment, ...]:
-        return await _payments(self._pool)
+    async def open_payments(self) -> tuple[PaymentId, ...]:
+        rows = await self._pool.fetch(OPEN_PAYMENTS, timeout=PATIENCE_SECONDS)
+        return tuple(row["payment_id"] for row in rows)
+
+    async def unfinished(self, quiet: timedelta) -> tuple[Unfinished, ...]:
+        rows = await self._pool.fetch(UNFINISHED, quiet, timeout=PATIENCE_SECONDS)
+        return tuple(Unfinished.model_validate(dict(row)) for row in rows)
+
+    async def payments(self) -> frozenset[PaymentId]:
+        rows = await self._pool.fetch(PAYMENT_IDS, timeout=PATIENCE_SECONDS)
+        return frozenset(row["payment_id"] for row in rows)
 
 
 @asynccontextmanager
@@ -211,9 +245,37 @@ async def _snapshot(pool: Pool) -> AsyncIterator[PoolConnectionProxy]:
         yield connection
 
 
-async def _payments(database: Pool | PoolConnectionProxy) -> tuple[OurPayment, ...]:
-    rows = await database.fetch(PAYMENTS, timeout=PATIENCE_SECONDS)
-    return tuple(OurPayment.model_validate_json(row["payment"]) for row in rows)
+async def _found(connection: PoolConnectionProxy, check: str) -> list[Finding]:
+    """Return what a check finds; a value that it cannot read is a finding, and ends only itself."""
+    try:
+        async with connection.transaction():  # a savepoint
+            rows = await connection.fetch(
+                CHECKS[check], *BINDS.get(check, ()), timeout=PATIENCE_SECONDS
+            )
+    except DataError as error:
+        return [Finding(check=check, what=f"cannot be checked: {error}")]
+    return [
+        Finding(
+            check=check,
+            booking_ids=tuple(filter(None, row["booking_ids"])),
+            payment_ids=tuple(filter(None, row["payment_ids"])),
+            what=row["what"],
+        )
+        for row in rows
+    ]
+
+
+async def _payments(connection: PoolConnectionProxy) -> tuple[list[OurPayment], list[Finding]]:
+    """Return our payments, and a finding for each that cannot be read."""
+    payments: list[OurPayment] = []
+    unreadable: list[Finding] = []
+    for row in await connection.fetch(PAYMENTS, timeout=PATIENCE_SECONDS):
+        try:
+            payments.append(OurPayment.model_validate_json(row["payment"]))
+        except ValidationError:
+            ids, what = (row["payment_id"],), "cannot be compared with the provider's"
+            unreadable.append(Finding(check="payment_unreadable", payment_ids=ids, what=what))
+    return payments, unreadable
 
 
 async def _with_events(
@@ -232,5 +294,5 @@ async def _with_events(
 
 
 def _streams(finding: Finding) -> list[StreamId]:
-    bookings = [booking_stream(booking_id) for booking_id in finding.booking_ids]
-    return bookings + [payment_stream(payment_id) for payment_id in finding.payment_ids]
+    bookings = [booking_stream(BookingId(booking_id)) for booking_id in finding.booking_ids]
+    return bookings + [payment_stream(PaymentId(payment_id)) for payment_id in finding.payment_ids]

@@ -3,21 +3,22 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ticketing.payment_provider.api import ProviderPayment
+from ticketing.payment_provider.api import Ledger, ProviderPayment
 from ticketing.verification.api import Finding, OurPayment
 
 
-def reconcile(ours: Sequence[OurPayment], ledger: Sequence[ProviderPayment]) -> tuple[Finding, ...]:
+def reconcile(ours: Sequence[OurPayment], ledger: Ledger) -> tuple[Finding, ...]:
     """Return where the two differ about a payment; the caller adds the events."""
-    captured = {payment.payment_id: payment for payment in ledger}
+    captured = {payment.payment_id: payment for payment in ledger.payments}
     known = {payment.payment_id: payment for payment in ours}
-    times = Counter(payment.payment_id for payment in ledger)
-    findings = (
+    times = Counter(payment.payment_id for payment in ledger.payments)
+    differences = (
         _finding(captured.get(payment_id) or known[payment_id], what)
         for payment_id in sorted(captured.keys() | known.keys())
         for what in _differences(known.get(payment_id), captured.get(payment_id), times[payment_id])
     )
-    return tuple(findings)
+    unreadable = (Finding(check="provider_unreadable", what=what) for what in ledger.unreadable)
+    return *differences, *unreadable
 
 
 def _differences(

@@ -38,7 +38,7 @@ async def captured(provider: PaymentProvider) -> ProviderPayment:
 
 
 async def known(provider: PaymentProvider, *payment_ids: PaymentId) -> list[ProviderPayment]:
-    return [one for one in await provider.ledger() if one.payment_id in payment_ids]
+    return [one for one in (await provider.ledger()).payments if one.payment_id in payment_ids]
 
 
 async def test_a_captured_payment_is_what_was_asked_for(provider: PaymentProvider) -> None:

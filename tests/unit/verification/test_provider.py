@@ -6,7 +6,7 @@ import pytest
 
 from ticketing.ids import BookingId, PaymentId
 from ticketing.money import Money
-from ticketing.payment_provider.api import ProviderPayment
+from ticketing.payment_provider.api import Ledger, ProviderPayment
 from ticketing.verification.api import OurPayment
 from ticketing.verification.provider import reconcile
 
@@ -31,14 +31,18 @@ THEIRS = ProviderPayment(
 REFUNDED = THEIRS.model_copy(update={"refund_ref": "refund 1"})
 
 
+def ledger(*payments: ProviderPayment) -> Ledger:
+    return Ledger(payments=payments)
+
+
 def test_two_equal_ledgers_have_no_findings() -> None:
-    assert reconcile([], []) == ()
-    assert reconcile([OURS], [THEIRS]) == ()
-    assert reconcile([OURS.model_copy(update={"refunded": True})], [REFUNDED]) == ()
+    assert reconcile([], ledger()) == ()
+    assert reconcile([OURS], ledger(THEIRS)) == ()
+    assert reconcile([OURS.model_copy(update={"refunded": True})], ledger(REFUNDED)) == ()
 
 
 def test_money_that_came_and_went_without_us_is_owed_to_nobody() -> None:
-    assert reconcile([], [REFUNDED]) == ()
+    assert reconcile([], ledger(REFUNDED)) == ()
 
 
 @pytest.mark.parametrize(
@@ -63,5 +67,12 @@ def test_money_that_came_and_went_without_us_is_owed_to_nobody() -> None:
 def test_a_payment_told_differently_is_named(
     ours: list[OurPayment], theirs: list[ProviderPayment], what: str
 ) -> None:
-    (finding,) = reconcile(ours, theirs)
+    (finding,) = reconcile(ours, ledger(*theirs))
     assert (finding.check, finding.payment_ids, finding.what) == ("provider_differs", ("p1",), what)
+
+
+def test_a_payment_that_cannot_be_read_hides_no_other_difference() -> None:
+    unreadable = Ledger(payments=(THEIRS,), unreadable=("'p2': payer: it has a NUL",))
+    differs, not_read = reconcile([], unreadable)
+    assert differs.what == "5.00 EUR captured, and not received here"
+    assert str(not_read) == "provider_unreadable: 'p2': payer: it has a NUL"
