@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from pydantic import SecretStr
 
@@ -12,7 +13,7 @@ from docs.tools.markdown import code, table
 from entrypoints.codec_server import app as codec_server
 from entrypoints.observability.health import Readiness
 from entrypoints.observability.health import routes as health_routes
-from entrypoints.observability.metrics import PREFIX, Metrics
+from entrypoints.observability.metrics import PREFIX, Metrics, VerificationMetrics
 from entrypoints.settings import Settings
 from entrypoints.webhooks.routes import STATUS
 from entrypoints.webhooks.routes import router as webhook_routes
@@ -49,8 +50,9 @@ METRICS_INTRODUCTION = """\
 # Metrics
 
 What `/metrics` shows in Prometheus' text format. The counters and `box_office_dependency_up` are of
-one process; everything else is measured in the database by the program of the consumers, so two
-processes show the same and a query takes the maximum
+one process, and `box_office_verify_…` is shown by `box-office verify --every`. Everything else is
+measured in the database by the program of the consumers, so two processes show the same and a query
+takes the maximum
 ([decision 10](../decisions/0010-measures-of-the-business-come-from-the-database.md)).
 """
 SDK = """\
@@ -86,7 +88,8 @@ def metrics_page() -> str:
         (code(PREFIX + metric.name), "gauge", metric.help, _listed(metric.labels))
         for metric in METRICS
     ]
-    rows = [*_families(metrics.registry.collect()), *measured]
+    VerificationMetrics(verified := CollectorRegistry())
+    rows = [*_families(metrics.registry.collect()), *measured, *_families(verified.collect())]
     return "\n".join(
         [METRICS_INTRODUCTION, table(("name", "kind", "what it says", "labels"), rows), SDK]
     )

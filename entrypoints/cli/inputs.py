@@ -58,13 +58,15 @@ def amount_minor(text: str | None) -> int | None:
 
 def begin(since: str) -> str:
     """Return the instant from which a query of Temporal looks."""
-    match = DURATION.fullmatch(since)
+    return (datetime.now(UTC) - duration("--since", since)).isoformat()
+
+
+def duration(option: str, text: str) -> timedelta:
+    match = DURATION.fullmatch(text)
     if not match:
         allowed = "1 to 9999 and s, m, h or d, as 90s, 30m, 12h, 7d"
-        answers.bad_input("--since", f"{since!r} is no duration: {allowed}")
-    return (
-        datetime.now(UTC) - timedelta(**{UNITS[match["unit"]]: int(match["number"])})
-    ).isoformat()
+        answers.bad_input(option, f"{text!r} is no duration: {allowed}")
+    return timedelta(**{UNITS[match["unit"]]: int(match["number"])})
 
 
 def concerts(file: Path) -> tuple[Concert, ...]:

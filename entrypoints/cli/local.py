@@ -30,6 +30,7 @@ PORTS = Ports(
     worker_health=8411,
     worker_metrics=8412,
     consumers_health=8413,
+    verify_health=8414,
     codec=8081,
 )
 
@@ -75,7 +76,7 @@ async def up(
     ui_port: int = PORTS.ui,
     base_port: Annotated[
         int | None,
-        typer.Option(min=1024, max=65_500, help="The first of nine in a row, for other parts."),
+        typer.Option(min=1024, max=65_500, help="The first of ten in a row, for other parts."),
     ] = None,
     process: Process = None,
 ) -> None:

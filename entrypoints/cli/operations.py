@@ -15,6 +15,7 @@ from entrypoints.observability.telemetry import configure
 from entrypoints.processes import members, temporal_of
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import connect_temporal, run_worker
+from entrypoints.verifier import run_verifier, verify_once
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
 from eventstore.errors import TransientError
@@ -24,7 +25,6 @@ from ticketing.reconciliation import (
     open_payments,
     unended_bookings,
     unreported_captures,
-    verify_all,
 )
 from workflows.client import start_booking, start_payment
 from workflows.encryption import key_ring
@@ -94,13 +94,27 @@ def client_filter(
 
 
 @command(app)
-async def verify(as_json: Json = False) -> None:
-    """Check the invariants of the whole database.
+async def verify(
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Verify again and again with this pause, as 5m, and show the findings as metrics.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the invariants of the whole system.
 
-    Findings make the exit code 6.
+    That is the database, the provider's ledger and the processes. Findings make the exit code 6.
+    With --every it runs until SIGTERM or Ctrl-C.
     """
-    async with box_office(Settings()) as parts:
-        findings = await verify_all(parts.verification, parts.provider)
+    if every is not None:
+        await run_verifier(inputs.duration("--every", every))
+        return
+    settings = Settings()
+    async with box_office(settings) as parts:
+        findings = await verify_once(settings, parts)
     if findings:
         raise InvariantsBroken(findings)
     answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)

@@ -41,6 +41,7 @@ class Ports:
     worker_health: int = field(default_factory=free_port)
     worker_metrics: int = field(default_factory=free_port)
     consumers_health: int = field(default_factory=free_port)
+    verify_health: int = field(default_factory=free_port)
     codec: int = field(default_factory=free_port)
 
     def check(self) -> None:
@@ -104,7 +105,11 @@ class Stack:
         """
         names = ("TEMPORAL_ADDRESS", *(PREFIX + name.upper() for name in OF_CLIENTS))
         exports = [f"export {name}={quote(self.environment[name] or '')}" for name in names]
-        scraped = {"consumers": self.ports.consumers_health, "webhooks": self.ports.webhooks}
+        scraped = {
+            "consumers": self.ports.consumers_health,
+            "webhooks": self.ports.webhooks,
+            "verify": self.ports.verify_health,
+        }
         if self.temporal_metrics is not None:
             scraped["worker"] = self.ports.worker_health
             scraped["worker-temporal"] = self.ports.worker_metrics
@@ -177,6 +182,7 @@ def programs(stack: Stack) -> dict[str, Program]:
         METRICS: f"{LOOPBACK}:{ports.worker_metrics}",
     }
     of_consumers = {HEALTH: f"{LOOPBACK}:{ports.consumers_health}"}
+    of_verify = {HEALTH: f"{LOOPBACK}:{ports.verify_health}"}
     of_provider = {"SANDBOX_SECRET": settings.webhook_secrets[0].get_secret_value()}
     mail = (
         *("-m", "sandbox.mail", "--data-dir", str(files / "mail")),
@@ -192,6 +198,7 @@ def programs(stack: Stack) -> dict[str, Program]:
         "webhooks": Program((*ours, "webhooks", "--port", str(ports.webhooks)), ports.webhooks),
         "worker": Program((*ours, "worker"), ports.worker_health, of_worker),
         "consumers": Program((*ours, "consumers"), ports.consumers_health, of_consumers),
+        "verify": Program((*ours, "verify", "--every", "5m"), ports.verify_health, of_verify),
         "codec": Program((*ours, "codec-server", "--port", str(ports.codec)), ports.codec),
     }
     if settings.process == "choreographed":

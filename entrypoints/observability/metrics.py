@@ -5,6 +5,7 @@ they show the same, so a query takes the maximum (docs/decisions/0010).
 """
 
 import asyncio
+from collections import Counter as Counted
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import structlog
@@ -21,6 +22,34 @@ MEASURING_SHARE = 0.05  # of the time, at most, however long it takes on a large
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a library without types
 
 _log = structlog.get_logger()
+
+
+class VerificationMetrics:
+    """What the verification of the whole system found."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._findings = Gauge(
+            f"{PREFIX}verify_findings",
+            "Broken promises that two verifications in a row found, by the promise.",
+            ["kind"],
+            registry=registry,
+        )
+        self._clean_at = Gauge(
+            f"{PREFIX}verify_clean_timestamp_seconds",
+            "When a verification last found everything in order; 0 if none did yet.",
+            registry=registry,
+        )
+        self._findings.labels("log")
+        self._kinds = {"log"}  # once shown, a kind stays and is 0 when nothing is left of it
+
+    def show(self, kinds: Iterable[str], *, clean: bool) -> None:
+        """Show a finding of each of these kinds, or that everything is in order."""
+        found = Counted(kinds)
+        self._kinds |= found.keys()
+        for kind in self._kinds:
+            self._findings.labels(kind).set(found[kind])
+        if clean:
+            self._clean_at.set_to_current_time()
 
 
 class Metrics(Collector):

@@ -128,7 +128,7 @@ def test_a_fault_is_found(name: str, changes: dict[str, Any], fault: str) -> Non
 def test_more_connections_than_postgres_takes_are_found() -> None:
     damaged = load()
     damaged["services"]["worker"]["deploy"]["replicas"] = 6
-    assert faults(damaged) == ["postgres: 11 processes may open 231 connections"]
+    assert faults(damaged) == ["postgres: 12 processes may open 252 connections"]
 
 
 def test_a_word_that_compose_does_not_know_is_found() -> None:
