@@ -10,6 +10,7 @@
 #: docs          docs/reference anew from the code, and the site into .site
 #: bench         appends per second beside a bare INSERT, and what a booking costs in Temporal
 #: release       wheel and sdist into dist/, checked in an empty environment
+#: sbom          what the image and the wheel are made of, as CycloneDX into dist/
 #: lock          resolve the dependencies again, rewrite both locks
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -21,7 +22,7 @@ compile = CUSTOM_COMPILE_COMMAND="pip-compile $(1) pyproject.toml" \
   $(PY) -m piptools compile --quiet --no-strip-extras --no-emit-options $(1) pyproject.toml
 HASHES := --generate-hashes --no-emit-index-url
 
-.PHONY: help demo deploy-drill up test coverage check chaos compare screenshots docs bench release lock
+.PHONY: help demo deploy-drill up test coverage check chaos compare screenshots docs bench release sbom lock
 help: ; @sed -n 's/^#: //p' Makefile
 demo deploy-drill up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
@@ -50,6 +51,7 @@ check: $(STAMP)
 release: $(STAMP)
 	rm -rf dist && $(PY) -m hatchling build -d dist
 	RELEASE=dist $(PY) -m pytest tests/e2e/test_release.py
+sbom: $(STAMP) ; @$(PY) -m deploy.sbom && ls dist/sbom-*
 lock: $(STAMP)
 	$(call compile,--allow-unsafe --extra=dev --extra=embedded $(HASHES) --output-file=requirements-dev.lock)
 	$(call compile,--allow-unsafe --constraint=requirements-dev.lock $(HASHES) --output-file=requirements.lock)
