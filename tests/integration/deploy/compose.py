@@ -23,8 +23,9 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+\}")
 SECRET = re.compile(r"(PASSWORD|PWD|SECRETS?|KEYS?|TOKEN)$")
 IN_A_URL = re.compile(r"://[^/:@]+:(?!\$\{)[^/@]+@")  # a password
-PATCHED = re.compile(r":v?\d+(\.\d+)+$")
+PATCHED = re.compile(r":v?\d+(\.\d+)+(@sha256:[0-9a-f]{64})?$")
 LOCKED_DOWN = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
+WRITE_WHERE_THEY_START = {"temporal", "temporal-ui"}  # their configuration, from a template
 CONNECTIONS = POOL_MAX + 1  # of a process: its pool, and the doorbell
 Service = dict[str, Any]
 Compose = dict[str, Any]
@@ -72,6 +73,8 @@ def faults(compose: Compose) -> list[str]:
         for name, service in compose["services"].items()
         for fault in (
             *_image(service),
+            *_locked_down(name, service),
+            *_networks(name, service, compose),
             *_environment(service),
             *_dependencies(service, compose["services"]),
             *_files(service, compose["volumes"]),
@@ -93,8 +96,32 @@ def _image(service: Service) -> Iterator[str]:
     command = [*service.get("entrypoint", []), *service.get("command", [])]
     if not runs(command or default_command(target), target):
         yield f"cannot run {command}"
-    if any(service.get(key) != value for key, value in LOCKED_DOWN.items()):
+
+
+def _locked_down(name: str, service: Service) -> Iterator[str]:
+    wanted = set(LOCKED_DOWN) - ({"read_only"} if name in WRITE_WHERE_THEY_START else set())
+    if any(service.get(key) != LOCKED_DOWN[key] for key in wanted):
         yield f"is not locked down: {', '.join(LOCKED_DOWN)}"
+
+
+def neighbours(name: str, compose: Compose) -> set[str]:
+    """The services that share a network with one."""
+    services: dict[str, Service] = compose["services"]
+    own = set(services[name]["networks"])
+    return {it for it, other in services.items() if own & set(other["networks"])} - {name}
+
+
+def _networks(name: str, service: Service, compose: Compose) -> Iterator[str]:
+    own = set(service.get("networks", []))
+    if not own:
+        yield "is in the network of everybody who names none"
+    yield from (f"there is no network {network}" for network in own - compose["networks"].keys())
+    for other, how in service.get("depends_on", {}).items():
+        its = set(compose["services"].get(other, {}).get("networks", []))
+        if how["condition"] == "service_healthy" and not own & its:
+            yield f"is in no network with {other}"
+    if service.get("ports") and "published" not in own:
+        yield "publishes a port from a network that nobody outside reaches"
 
 
 def _environment(service: Service) -> Iterator[str]:

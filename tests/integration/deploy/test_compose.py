@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from entrypoints.devstack.servers import SEARCH_ATTRIBUTES
-from tests.integration.deploy.compose import ROOT, faults, interpolated, load
+from tests.integration.deploy.compose import ROOT, faults, interpolated, load, neighbours
 from tests.integration.deploy.kubernetes import asked_paths
 
 GRAFANA = ROOT / "deploy" / "grafana" / "provisioning"
@@ -74,6 +74,32 @@ def test_a_required_variable_is_put_in_and_an_optional_one_passed_through() -> N
         interpolated(environment, {})
 
 
+OURS = {"worker", "consumers", "verify", "cli"}  # those that reach both servers
+
+
+@pytest.mark.parametrize(
+    ("server", "reached_by"),
+    [
+        ("postgres", {"migrate", "webhooks", *OURS}),
+        (
+            "temporal",
+            {"temporal-postgres", "temporal-schema", "temporal-namespace", "temporal-ui"}
+            | {"prometheus", *OURS},
+        ),
+        ("grafana", {"prometheus", "webhooks", "temporal-ui", "codec-server"}),
+    ],
+)
+def test_a_server_is_in_a_network_with_those_who_need_it(server: str, reached_by: set[str]) -> None:
+    assert neighbours(server, load()) == reached_by
+
+
+def test_prometheus_finds_nobody_twice() -> None:
+    services = load()["services"]
+    own = set(services["prometheus"]["networks"])
+    for name in ("worker", "consumers", "verify", "webhooks", "temporal"):
+        assert len(own & set(services[name]["networks"])) == 1, name
+
+
 JOB = {"condition": "service_completed_successfully"}
 HEALTHY = {"condition": "service_healthy"}
 NO_MODULE = ["python", "-m", "entrypoints.wroker"]
@@ -87,6 +113,16 @@ NO_MODULE = ["python", "-m", "entrypoints.wroker"]
         ("worker", {"command": ["box-office", "wrk"]}, "cannot run ['box-office', 'wrk']"),
         ("worker", {"build": {"target": "box-offce"}}, "there is no target box-offce"),
         ("worker", {"read_only": False}, "is not locked down: read_only, cap_drop, security_opt"),
+        ("grafana", {"cap_drop": []}, "is not locked down: read_only, cap_drop, security_opt"),
+        ("temporal", {"cap_drop": None}, "is not locked down: read_only, cap_drop, security_opt"),
+        ("migrate", {"networks": ["outside"]}, "is in no network with postgres"),
+        ("worker", {"networks": None}, "is in the network of everybody who names none"),
+        ("worker", {"networks": ["database", "typo"]}, "there is no network typo"),
+        (
+            "grafana",
+            {"networks": ["monitoring"]},
+            "publishes a port from a network that nobody outside reaches",
+        ),
         ("worker", {"environment": {"BOX_OFFICE_TASK": "q"}}, "unknown setting BOX_OFFICE_TASK"),
         (
             "worker",
