@@ -5,7 +5,7 @@ A step under way looks broken for a moment, so only what two runs in a row find 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from temporalio.client import Client
@@ -22,7 +22,7 @@ from entrypoints.wiring import BoxOffice, box_office, needs_of
 from eventstore.errors import TransientError
 from ticketing.reconciliation import verify_all
 from ticketing.verification.api import Finding
-from workflows.leading import unled
+from workflows.leading import unbooked, unled
 
 VERIFYING_SHARE = 0.05  # of the time, at most, however long a run takes on a large database
 
@@ -62,7 +62,9 @@ async def verify_once(
         try:
             connected = client or await temporal_of(settings)
             assert connected is not None  # these settings have processes
-            return await unled(connected, settings.task_queue, parts.verification)
+            asked = connected, settings.task_queue, parts.verification
+            now = datetime.now(UTC)  # noqa: TID251  # Temporal's times are those of a wall clock
+            return [*await unled(*asked), *await unbooked(*asked, now)]
         except (Failure, RPCError) as error:
             failed = failure(error)
             if failed.code != UNREACHABLE:

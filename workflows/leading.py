@@ -1,12 +1,12 @@
-"""Whether a process leads each booking and each payment that has not ended."""
+"""Whether processes and log agree about what there is, and what is under way."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio.client import (
     Client,
-    WorkflowExecutionDescription,
+    WorkflowExecution,
     WorkflowExecutionStatus,
     WorkflowHandle,
 )
@@ -21,6 +21,7 @@ from workflows.payment import PaymentWorkflow
 # A starter needs seconds to start what is missing, and an operator a minute.
 GRACE = timedelta(minutes=5)
 CURE = "run `box-office restart-processes`"
+REMEMBERED = timedelta(hours=1)  # how long the end of a process is compared with the log
 UNREADABLE = (KeyError, RuntimeError, TypeError, ValueError, UnknownKeyError)
 
 
@@ -50,6 +51,40 @@ async def unled(
     return [_finding(entity, suspects[entity]) for entity in still if entity in suspects]
 
 
+async def unbooked(
+    client: Client,
+    task_queue: str,
+    verification: Verification,
+    now: datetime,
+    grace: timedelta = GRACE,
+) -> Sequence[Finding]:
+    """Return a finding for each process of a booking that the log does not have.
+
+    The process runs, or ended lately as anything but rejected. A stray is such a process, and so is
+    that of a booking that a restored log has lost.
+    """
+    ended = f"ExecutionStatus = 'Completed' AND CloseTime >= '{(now - REMEMBERED).isoformat()}'"
+    query = (
+        f"WorkflowType = '{BookingWorkflow.__name__}' AND TaskQueue = '{task_queue}' "
+        f"AND StartTime <= '{(now - grace).isoformat()}' "
+        f"AND (ExecutionStatus = 'Running' OR ({ended}))"
+    )
+    processes = {process.id: process async for process in client.list_workflows(query)}
+    ends = {
+        process_id: await _end(client, processes[process_id])
+        for process_id in await verification.unknown(processes)
+    }
+    return [
+        Finding(
+            check="booking_missing",
+            what=f"{process_id!r} {end}, and the log has no such booking: it is a stray, or "
+            "`box-office lost-bookings` names it",
+        )
+        for process_id, end in sorted(ends.items())
+        if end != "ended as 'rejected'"
+    ]
+
+
 async def _trouble(client: Client, task_queue: str, entity: Unfinished) -> str | None:
     """Return why no process leads an entity; None if one does."""
     try:
@@ -66,8 +101,8 @@ async def _trouble(client: Client, task_queue: str, entity: Unfinished) -> str |
     return f"its process {await _end(client, process)}, and none leads it now: {CURE}"
 
 
-async def _end(client: Client, process: WorkflowExecutionDescription) -> str:
-    """Return how a process ended, as it says itself."""
+async def _end(client: Client, process: WorkflowExecution) -> str:
+    """Return how a process ended, as it says itself, or that it runs."""
     assert process.status is not None  # the server describes no process without one
     if process.status is not WorkflowExecutionStatus.COMPLETED:
         return f"is {process.status.name.lower().replace('_', ' ')}"

@@ -89,6 +89,10 @@ class Verification(Protocol):
         """Return the bookings and payments that have not ended, and had no event for a while."""
         ...
 
+    async def unknown(self, streams: Collection[str]) -> Collection[str]:
+        """Return those of the streams that the log does not have."""
+        ...
+
     async def payments(self) -> Collection[PaymentId]:
         """Return every payment in the log that was not refused."""
         ...

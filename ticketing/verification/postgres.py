@@ -1,6 +1,6 @@
 """The promises are checked over the whole database, by SQL and not by the rules themselves."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import chain
@@ -49,6 +49,13 @@ SELECT o.stream_id AS stream, o.status
            FROM es.event AS e
           WHERE e.stream_id = o.stream_id AND e.recorded_at > es.now() - $1::interval)
  ORDER BY o.stream_id
+"""
+
+# $1 streams
+UNKNOWN = """
+SELECT s.stream_id
+  FROM unnest($1::text[]) AS s (stream_id)
+ WHERE NOT EXISTS (SELECT FROM es.event AS e WHERE e.stream_id = s.stream_id)
 """
 
 PAYMENT_IDS = "SELECT payment_id FROM verification.payment WHERE refusal IS NULL"
@@ -230,6 +237,10 @@ class PostgresVerification:
     async def unfinished(self, quiet: timedelta) -> tuple[Unfinished, ...]:
         rows = await self._pool.fetch(UNFINISHED, quiet, timeout=PATIENCE_SECONDS)
         return tuple(Unfinished.model_validate(dict(row)) for row in rows)
+
+    async def unknown(self, streams: Collection[str]) -> frozenset[str]:
+        rows = await self._pool.fetch(UNKNOWN, list(streams), timeout=PATIENCE_SECONDS)
+        return frozenset(row["stream_id"] for row in rows)
 
     async def payments(self) -> frozenset[PaymentId]:
         rows = await self._pool.fetch(PAYMENT_IDS, timeout=PATIENCE_SECONDS)

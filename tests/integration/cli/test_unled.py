@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from tests.support.terminal import run
 from tests.support.waiting import eventually
 from ticketing.ids import BookingId
 from workflows.client import OrchestratedBookingProcess, booking_handle
-from workflows.leading import unled
+from workflows.leading import unbooked, unled
 
 B1 = BookingId("b1")
 AT_ONCE = timedelta(0)
@@ -120,6 +120,32 @@ async def test_what_never_had_a_process_is_found_after_a_while(
         f"{CURE}",
         f"process_missing: payment p1: received in the log, but no process leads it: {CURE}",
     ]
+
+
+@pytest.mark.usefixtures("confirmed")
+async def test_a_process_of_a_booking_that_the_log_lacks_is_found(
+    client: Client, servers: Settings, parts: BoxOffice
+) -> None:
+    queue = servers.task_queue
+    async with lying(client, queue):
+        await client.execute_workflow("BookingWorkflow", place("b2"), id="stray", task_queue=queue)
+    async with worker(client, servers, parts):
+        process = OrchestratedBookingProcess(client, queue, patience=PATIENCE)
+        assert (await process.place(place("b3"))).status == "rejected"
+    await client.start_workflow("BookingWorkflow", id="booking-b4", task_queue=queue)
+
+    async def missing(grace: timedelta) -> list[str]:
+        now = datetime.now(UTC) + timedelta(seconds=1)
+        found = await unbooked(client, queue, parts.verification, now, grace)
+        return [finding.what.partition(", and ")[0] for finding in found]
+
+    expected = ["'booking-b4' is running", "'stray' ended as 'settled'"]
+
+    async def both() -> bool:
+        return await missing(AT_ONCE) == expected
+
+    await eventually(both, "both are found, and neither a rejected nor a stored one")
+    assert await missing(timedelta(minutes=5)) == []
 
 
 @asynccontextmanager
