@@ -93,6 +93,12 @@ def test_a_server_is_in_a_network_with_those_who_need_it(server: str, reached_by
     assert neighbours(server, load()) == reached_by
 
 
+def test_an_image_may_be_pinned_by_its_digest() -> None:
+    pinned = load()
+    pinned["services"]["grafana"]["image"] += f"@sha256:{'0' * 64}"
+    assert faults(pinned) == []
+
+
 def test_prometheus_finds_nobody_twice() -> None:
     services = load()["services"]
     own = set(services["prometheus"]["networks"])
