@@ -9,11 +9,20 @@ import uvicorn
 from fastapi import FastAPI
 
 from entrypoints.errors import BAD_INPUT, Failure
+from entrypoints.http.connection import HEAD_BYTES_MAX, BoundedProtocol, raise_file_limit
 from entrypoints.interrupts import SHUTDOWN
+
+ACCEPTED_AT_ONCE = 4  # a few rounds of it go by before a slow one is ended: FILES_OF_OURS has room
+QUEUE = 1024  # of connections that wait to be accepted: a burst is not refused
 
 
 class Server(uvicorn.Server):
     """Leaves signals to the program; uvicorn would kill the process, its pool still open."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(QUEUE)  # asyncio has one number for the queue and for ACCEPTED_AT_ONCE
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -27,8 +36,13 @@ async def serving(application: FastAPI, *, host: str, port: int) -> AsyncIterato
     Raises:
         Failure: nobody can listen there.
     """
+    raise_file_limit()
     config = uvicorn.Config(
         application,
+        http=BoundedProtocol,
+        ws="none",
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        backlog=ACCEPTED_AT_ONCE,
         lifespan="off",
         access_log=False,
         log_config=None,
