@@ -24,6 +24,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 from temporalio.worker import Interceptor as WorkerInterceptor
 
 from entrypoints.errors import BadSetting
+from entrypoints.observability.log_limit import LogLimit
 from entrypoints.settings import PREFIX, traces_are_exported
 
 Line = MutableMapping[str, Any]  # of the log, while it is made
@@ -49,6 +50,7 @@ def configure(service: str, level: int = logging.INFO) -> None:
 
 def configure_logging(level: int = logging.INFO) -> None:
     """Log one JSON object a line, or readable lines on a terminal; libraries do the same."""
+    limit = LogLimit(lambda dropped: _log.warning("log lines dropped", dropped=dropped))
     ours: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -62,11 +64,12 @@ def configure_logging(level: int = logging.INFO) -> None:
         else structlog.processors.JSONRenderer()
     )
     structlog.configure(
-        processors=[*ours, renderer],
+        processors=[limit.line, *ours, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     theirs = logging.StreamHandler(sys.stderr)
+    theirs.addFilter(limit.record)
     theirs.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
