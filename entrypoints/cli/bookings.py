@@ -249,7 +249,7 @@ async def _capture(parts: BoxOffice, request: CaptureRequest) -> ProviderPayment
         answers.refused(
             "CaptureRefused",
             f"the provider refused payment {request.payment_id}: {answer.reason}",
-            **answers.plain(answer),
+            reason=answer.reason,
         )
     return answer
 
