@@ -12,6 +12,7 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 from entrypoints.settings import PREFIX, TEMPORAL_PREFIX, Settings, WorkerVersion, temporal_address
+from entrypoints.terminal import say
 from eventstore.errors import TransientError
 from eventstore.faults import is_connection_fault
 from ticketing.process import NoAnswerError
@@ -35,11 +36,11 @@ NOT_LET_IN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCat
 
 
 class Failure(Exception):
-    """Ends a program with an exit code and one sentence; `data` is for `--json`."""
+    """Ends a program with an exit code and a line or more; `data` is for `--json`."""
 
-    def __init__(self, code: int, type: str, message: str, **data: Any) -> None:
-        super().__init__(message)
-        self.code, self.type, self.message, self.data = code, type, message, data
+    def __init__(self, code: int, type: str, *lines: str, **data: Any) -> None:
+        super().__init__("\n".join(lines))
+        self.code, self.type, self.lines, self.data = code, type, lines, data
 
 
 class BadSetting(Failure):
@@ -53,7 +54,7 @@ class StackError(Failure):
     """A part of the stack on this machine cannot start, or it ended by itself."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(UNREACHABLE, "StackError", message)
+        super().__init__(UNREACHABLE, "StackError", *message.split("\n"))
 
 
 class NotAsTold(Failure):
@@ -68,7 +69,7 @@ class InvariantsBroken(Failure):
 
     def __init__(self, findings: Sequence[object]) -> None:
         lines = list(map(str, findings))
-        super().__init__(FINDINGS, "Findings", "\n".join(lines), findings=lines)
+        super().__init__(FINDINGS, "Findings", *lines, findings=lines)
 
 
 def exit_code(program: Callable[[], object], *, as_json: bool, debug: bool = False) -> int:
@@ -81,13 +82,13 @@ def exit_code(program: Callable[[], object], *, as_json: bool, debug: bool = Fal
         return ended.code if isinstance(ended.code, int) else OK
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            say(*traceback.format_exc().split("\n"), to=sys.stderr)
         failed = failure(error)
         if as_json:
-            document = {"type": failed.type, "message": failed.message, **failed.data}
+            document = {"type": failed.type, "message": str(failed), **failed.data}
             print(json.dumps({"error": document}, indent=2))
         else:
-            print(failed.message, file=sys.stderr)
+            say(*failed.lines, to=sys.stderr)
         return failed.code
     return OK
 

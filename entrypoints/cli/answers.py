@@ -10,6 +10,7 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from entrypoints.errors import BAD_INPUT, NOT_FOUND, REFUSED, Failure
+from entrypoints.terminal import say
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Arguments = ParamSpec("Arguments")
@@ -30,9 +31,12 @@ def bad_input(field: str, message: str) -> NoReturn:
     raise Failure(BAD_INPUT, "BadInput", f"{field}: {message}", field=field)
 
 
-def show(answer: Any, text: str, *, as_json: bool) -> None:
-    """Print the answer: the JSON document, or the text."""
-    print(json.dumps(plain(answer), indent=2) if as_json else text)
+def show(answer: Any, *lines: str, as_json: bool) -> None:
+    """Print the answer: the JSON document, or the lines."""
+    if as_json:
+        print(json.dumps(plain(answer), indent=2))
+    else:
+        say(*lines)
 
 
 def plain(value: Any) -> Any:

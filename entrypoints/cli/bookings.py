@@ -161,8 +161,9 @@ async def show(booking_id: BookingArgument, as_json: Json = False) -> None:
         ("reason", booking.reason),
         *(("payment", _line(payment)) for payment in payments),
     )
-    text = "\n".join(f"{name:12}{value}" for name, value in rows if value is not None)
-    answers.show({"booking_id": booking_id, **fields, "payments": payments}, text, as_json=as_json)
+    lines = [f"{name:12}{value}" for name, value in rows if value is not None]
+    document = {"booking_id": booking_id, **fields, "payments": payments}
+    answers.show(document, *lines, as_json=as_json)
 
 
 @command(app)
@@ -186,7 +187,7 @@ async def history(booking_id: BookingArgument, as_json: Json = False) -> None:
         f"{event.version:3}  {event.recorded_at:%Y-%m-%d %H:%M:%S}  {event.type:18} {event.data}"
         for event in events
     ]
-    answers.show(rows, "\n".join(lines), as_json=as_json)
+    answers.show(rows, *lines, as_json=as_json)
 
 
 @command(app, "list")
@@ -227,7 +228,7 @@ async def list_bookings(
     due = [payment for payment in payments if payment.ended_at is None]
     answers.show(
         {"bookings": page, "payments_under_way": due, "more": len(found) > PAGE},
-        "\n".join(lines),
+        *lines,
         as_json=as_json,
     )
 

@@ -44,7 +44,7 @@ async def concert_list(as_json: Json = False) -> None:
         f"{'open  ' if concert.sales_open else 'closed'} {concert.title}"
         for concert in concerts
     ]
-    answers.show(concerts, "\n".join(lines) or "no concerts", as_json=as_json)
+    answers.show(concerts, *(lines or ["no concerts"]), as_json=as_json)
 
 
 @command(app)
@@ -62,5 +62,4 @@ async def seats(
     for entry in entries:
         rows[entry.seat.row] = rows.get(entry.seat.row, "") + MARKS[entry.state]
     lines = [f"row {row:3}  {marks}" for row, marks in rows.items()]
-    text = "\n".join([*lines, "         . free  h held  S sold"])
-    answers.show(entries, text, as_json=as_json)
+    answers.show(entries, *lines, "         . free  h held  S sold", as_json=as_json)

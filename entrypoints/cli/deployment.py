@@ -4,6 +4,7 @@ Which version gets new processes is set with `temporal worker deployment` (docs/
 """
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -25,6 +26,7 @@ from entrypoints.cli.answers import Json, bad_input, command, not_found, refused
 from entrypoints.cli.replay import Deviation, fail_on, replay_all
 from entrypoints.settings import Settings, WorkerVersion
 from entrypoints.temporal import WORKFLOWS, connect_temporal
+from entrypoints.terminal import say
 from ticketing.value import Value
 
 POLL_SECONDS = 1.0  # while a version drains, which takes as long as its bookings
@@ -70,7 +72,7 @@ async def drain(
         if status == "drained" or (status in ("created", "inactive") and not count):
             break
         if (progress := f"{build} is {status}: {count} open") != told:
-            typer.echo(told := progress, err=True)
+            say(told := progress, to=sys.stderr)
         await asyncio.sleep(POLL_SECONDS)
     text = f"{build} is {status}: nothing is open there, its workers can be stopped"
     answer = {"deployment": chosen.name, "build_id": build, "status": status, "open": count}

@@ -17,6 +17,7 @@ from entrypoints.devstack.stack import Ports, stack
 from entrypoints.drill import rollout as drill
 from entrypoints.errors import INTERRUPTED
 from entrypoints.settings import Settings
+from entrypoints.terminal import say
 from entrypoints.wiring import box_office
 
 PORTS = Ports(
@@ -124,4 +125,4 @@ async def _up(home: Home, settings: Settings, ports: Ports) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    say(*text.split("\n"))

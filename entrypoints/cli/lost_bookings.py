@@ -47,10 +47,10 @@ async def lost_bookings(since: inputs.Since, as_json: Json = False) -> None:
     )
     async with box_office(settings) as parts:
         lost = [booking async for booking in _lost(client, parts, query, skipped)]
-    text = "\n".join(map(_command, lost)) or "# nothing is lost"
+    lines = list(map(_command, lost)) or ["# nothing is lost"]
     if skipped:
-        skipped.show({"lost": lost}, text, as_json=as_json)
-    answers.show(lost, text, as_json=as_json)
+        skipped.show({"lost": lost}, *lines, as_json=as_json)
+    answers.show(lost, *lines, as_json=as_json)
 
 
 async def _lost(

@@ -1,5 +1,6 @@
 """`box-office mail`: the mail that clients were sent, and the mail that could not be sent."""
 
+from collections.abc import Sequence
 from textwrap import indent
 from typing import Annotated, Any
 
@@ -34,14 +35,15 @@ async def mail(
     """Show the mail that clients were sent, the newest last."""
     if not unsent:
         mails = await _sent(Settings(), client_id, booking_id)
-        answers.show(mails, "\n".join(map(_text, mails)) or "no mail", as_json=as_json)
+        lines = [line for mail in mails for line in _lines(mail)]
+        answers.show(mails, *(lines or ["no mail"]), as_json=as_json)
         return
     if client_id or booking_id:
         answers.bad_input("--unsent", "lists everybody's, so neither --client nor --booking")
     async with box_office(Settings()) as parts:
         marks = await parts.notifier.unsent()
     lines = [f"{mark.marked_at:%Y-%m-%d %H:%M:%S} {mark.kind:16} {mark.about}" for mark in marks]
-    answers.show(marks, "\n".join(lines) or "everything was sent", as_json=as_json)
+    answers.show(marks, *(lines or ["everything was sent"]), as_json=as_json)
 
 
 async def _sent(
@@ -68,5 +70,7 @@ async def _sent(
         ) from error
 
 
-def _text(mail: dict[str, Any]) -> str:
-    return f"{mail['date']}  {mail['to']}\n  {mail['subject']}\n\n{indent(mail['text'], '    ')}"
+def _lines(mail: dict[str, Any]) -> Sequence[str]:
+    """Return head and text; a line of the text is indented, so that it looks like no head."""
+    text = indent(mail["text"], "    ").split("\n")
+    return f"{mail['date']}  {mail['to']}", f"  {mail['subject']}", "", *text

@@ -1,5 +1,6 @@
 """The commands of `box-office` for operators."""
 
+import sys
 from collections import Counter
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from entrypoints.observability.telemetry import configure
 from entrypoints.processes import members, temporal_of
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import connect_temporal, run_worker
+from entrypoints.terminal import say
 from entrypoints.verifier import run_verifier, verify_once
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
@@ -164,7 +166,7 @@ async def _unreported(parts: BoxOffice, skipped: Skipped) -> list[ReportPayment]
     try:
         ledger = await parts.provider.ledger()
     except TransientError as error:
-        typer.echo(f"Money without a notice was not looked for: {error}", err=True)
+        say(f"Money without a notice was not looked for: {error}", to=sys.stderr)
         return []
     skipped += [f"the provider's payment is skipped: {of}" for of in ledger.unreadable]
     return await unreported_captures(parts.verification, ledger)
@@ -178,10 +180,10 @@ async def lag(as_json: Json = False) -> None:
     behind = Counter[str]()
     for checkpoint in checkpoints:
         behind[checkpoint.consumer] += checkpoint.head - checkpoint.position
-    text = "\n".join(
+    lines = [
         f"{name:28} {answers.counted(events, 'event')} behind" for name, events in behind.items()
-    )
-    answers.show(behind, text or "no consumer has run yet", as_json=as_json)
+    ]
+    answers.show(behind, *(lines or ["no consumer has run yet"]), as_json=as_json)
 
 
 @command(dead_letters, "list")
@@ -191,7 +193,7 @@ async def list_dead_letters(as_json: Json = False) -> None:
         letters = await parts.checkpoints.dead_letters()
     rows = [{name: getattr(letter, name) for name in LETTER} for letter in letters]
     lines = [f"{letter.consumer:28} {letter.stream:46} {letter.error}" for letter in letters]
-    answers.show(rows, "\n".join(lines) or "nothing is parked", as_json=as_json)
+    answers.show(rows, *(lines or ["nothing is parked"]), as_json=as_json)
 
 
 @command(dead_letters, "retry")

@@ -1,11 +1,11 @@
 """Reading one's own writes: the views follow the log, a moment later."""
 
 import asyncio
+import sys
 from datetime import timedelta
 
-import typer
-
 from entrypoints.cli.answers import counted
+from entrypoints.terminal import say
 from entrypoints.wiring import BoxOffice
 from eventstore.slices import Category
 from ticketing.views.api import BOOKING_PROJECTION, PAYMENT_PROJECTION
@@ -34,6 +34,6 @@ async def views_caught_up(parts: BoxOffice) -> None:
             return
         if loop.time() > deadline:
             late = counted(behind, "event")
-            typer.echo(f"The view is {late} behind the log: are the consumers running?", err=True)
+            say(f"The view is {late} behind the log: are the consumers running?", to=sys.stderr)
             return
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

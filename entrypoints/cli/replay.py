@@ -1,6 +1,7 @@
 """`box-office replay`: would the processes go on as they did on the code that is installed here?"""
 
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cache
 
@@ -15,6 +16,7 @@ from entrypoints.cli.answers import Json, command
 from entrypoints.errors import FINDINGS, Failure
 from entrypoints.settings import Settings
 from entrypoints.temporal import WORKFLOWS, connect_temporal, workflow_runner
+from entrypoints.terminal import say
 from ticketing.value import Value
 
 OURS = f"WorkflowType IN ({', '.join(repr(workflow.__name__) for workflow in WORKFLOWS)})"
@@ -54,7 +56,7 @@ async def replay(since: inputs.Since, as_json: Json = False) -> None:
 
     def tell(done: int) -> None:
         if done % TOLD_EVERY == 0:
-            typer.echo(f"replayed {done} of {total}", err=True)
+            say(f"replayed {done} of {total}", to=sys.stderr)
 
     replayed = await replay_all(client, query, tell=tell)
     found = replayed.deviations
@@ -75,8 +77,7 @@ def fail_on(deviations: list[Deviation], *, summary: str, answer: Value) -> None
     """
     if deviations:
         lines = [f"{process.workflow_id} would fail: {process.reason}" for process in deviations]
-        message = "\n".join((*lines, summary))
-        raise Failure(FINDINGS, "Findings", message, **answers.plain(answer))
+        raise Failure(FINDINGS, "Findings", *lines, summary, **answers.plain(answer))
 
 
 async def replay_all(

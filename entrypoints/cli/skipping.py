@@ -27,20 +27,19 @@ class Skipped(list[str]):
         except Exception as error:
             self.append(f"{what} is skipped: {reason(error)}")
 
-    def show(self, answer: dict[str, Any], text: str, *, as_json: bool) -> None:
+    def show(self, answer: dict[str, Any], *lines: str, as_json: bool) -> None:
         """Print the answer, and end the command with exit code 6 if something was skipped.
 
         Raises:
             Failure: something was skipped. Its message and its data name all of it.
         """
         if not self:
-            answers.show(answer, text, as_json=as_json)
+            answers.show(answer, *lines, as_json=as_json)
             return
         if not as_json:
-            answers.show(answer, text, as_json=False)
-        message = "\n".join((*self, "Everything else is done."))
+            answers.show(answer, *lines, as_json=False)
         data = answers.plain({**answer, "skipped": self})
-        raise Failure(FINDINGS, "Skipped", message, **data)
+        raise Failure(FINDINGS, "Skipped", *self, "Everything else is done.", **data)
 
 
 def reason(error: Exception) -> str:

@@ -10,6 +10,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
+from entrypoints.terminal import visible, visible_lines
+
 T = TypeVar("T")
 INDENT = 3
 
@@ -18,12 +20,12 @@ console = Console(highlight=False)
 
 def head(text: str) -> None:
     """Print the title of a chapter."""
-    console.print(f"\n[bold cyan]{text}[/bold cyan]")
+    console.print(f"\n[bold cyan]{visible(text)}[/bold cyan]")
 
 
 def say(text: str) -> None:
     """Print a sentence that breaks between words."""
-    for line in Text.from_markup(text).wrap(console, console.width - INDENT):
+    for line in Text.from_markup(visible(text)).wrap(console, console.width - INDENT):
         line.rstrip()
         line.pad_left(INDENT)
         console.print(line, soft_wrap=True)
@@ -31,12 +33,12 @@ def say(text: str) -> None:
 
 def show(text: str) -> None:
     """Print lines to copy as they are, however long."""
-    console.print(text, soft_wrap=True, markup=False)
+    console.print(visible_lines(text), soft_wrap=True, markup=False)
 
 
 async def count_down(text: str, until: datetime, waited_for: Awaitable[T]) -> T:
     """Wait for something while the seconds that are left are counted aloud."""
-    console.print(" " * INDENT + text, end="")
+    console.print(" " * INDENT + visible(text), end="")
     counting = asyncio.create_task(_count(until))
     try:
         return await waited_for

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from textwrap import indent
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ from temporalio.worker import Interceptor as WorkerInterceptor
 from entrypoints.errors import BadSetting
 from entrypoints.observability.log_limit import LogLimit
 from entrypoints.settings import PREFIX, traces_are_exported
+from entrypoints.terminal import visible, visible_lines
 
 Line = MutableMapping[str, Any]  # of the log, while it is made
 
@@ -58,13 +60,14 @@ def configure_logging(level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer()
+    # JSON has its own escapes, and is ASCII.
+    rendering: list[structlog.types.Processor] = (
+        [escaped, structlog.dev.ConsoleRenderer()]
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        else [structlog.processors.JSONRenderer()]
     )
     structlog.configure(
-        processors=[limit.line, *ours, renderer],
+        processors=[limit.line, *ours, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
@@ -77,7 +80,7 @@ def configure_logging(level: int = logging.INFO) -> None:
                 structlog.stdlib.add_logger_name,
                 *ours,
             ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[theirs], force=True)
@@ -179,6 +182,14 @@ def with_ids(_: object, __: str, line: Line) -> Line:
             line.setdefault(key, stream.removeprefix(f"{entity}-"))
         if key in line:
             line.setdefault("workflow_id", f"{entity}-{line[key]}")
+    return line
+
+
+def escaped(_: object, __: str, line: Line) -> Line:
+    """Write control characters of others as escapes; a traceback has several lines, indented."""
+    for key, value in line.items():
+        if isinstance(value, str):
+            line[key] = indent(visible_lines(value), "  ") if key == "exception" else visible(value)
     return line
 
 
