@@ -154,7 +154,13 @@ class Settings(BaseSettings):
     )
     codec_token: Token | None = Field(
         default=None,
-        description="The token that the codec server demands. Without it, it demands none.",
+        description="The token that the codec server demands. Without it, it demands none, and "
+        "listens on this machine only.",
+    )
+    codec_encodes: bool = Field(
+        default=False,
+        description="Whether the codec server encodes, too: whoever reaches it, or has the token, "
+        "can then send messages to workflows.",
     )
 
     @model_validator(mode="before")

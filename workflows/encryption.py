@@ -123,9 +123,8 @@ def _key(place: str, entry: str) -> Key:
 class EncryptionCodec(PayloadCodec, WithSerializationContext):
     """Encrypts every payload and binds it to its workflow.
 
-    The id of the workflow is stored and authenticated with the payload. A codec server is told no
-    workflow and accepts any; a client or worker refuses the payload of another workflow. A payload
-    that the codec server encoded names no workflow, so every workflow accepts it.
+    The id of the workflow is stored and authenticated with the payload. A codec server reads the
+    payloads of any; a client or worker refuses those of another workflow, and of none.
     """
 
     def __init__(self, ring: KeyRing, workflow_id: str | None = None) -> None:
@@ -142,7 +141,7 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypt payloads with the first key; without a key, return them unchanged."""
-        return [self._sealed(payload) for payload in payloads]
+        return [self.sealed(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Decrypt every payload with the key that it names.
@@ -176,8 +175,8 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         key_id, workflow_id = _text(payload, KEY_ID), _text(payload, WORKFLOW_ID)
         if key_id not in self.ring.keys:
             raise UnknownKeyError(f"a payload is encrypted with key {key_id!r}, which is missing")
-        if self._workflow_id and workflow_id and workflow_id != self._workflow_id:
-            raise PayloadRefusedError(f"it is of {workflow_id}")
+        if self._workflow_id and workflow_id != self._workflow_id:
+            raise PayloadRefusedError(f"it is of {workflow_id or 'no workflow'}")
         cipher = self.ring.keys[key_id].cipher
         nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
@@ -185,7 +184,8 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         except (InvalidTag, ValueError, DecodeError):  # a ValueError: too short for a nonce
             raise PayloadRefusedError("it was tampered with, or truncated") from None
 
-    def _sealed(self, payload: Payload) -> Payload:
+    def sealed(self, payload: Payload) -> Payload:
+        """Encrypt one payload with the first key; without a key, return it unchanged."""
         key = self.ring.first
         if key is None:
             return payload

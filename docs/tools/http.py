@@ -67,7 +67,9 @@ def http_page() -> str:
     """Return docs/reference/http.md."""
     webhooks = webhook_routes(cast(Any, None), ())
     health = health_routes(Readiness(asyncio.Event(), {}), Metrics(OUTCOMES))
-    codec = codec_server.app(Settings(payload_keys=(KEY,), codec_origins=("http://localhost",)))
+    codec = codec_server.app(
+        Settings(payload_keys=(KEY,), codec_origins=("http://localhost",), codec_encodes=True)
+    )
     outcomes = table(
         ("outcome", "status"), [(code(outcome), str(status)) for outcome, status in STATUS.items()]
     )
@@ -84,6 +86,7 @@ def metrics_page() -> str:
     metrics = Metrics(OUTCOMES)
     for dependency in ("postgres", "temporal"):
         metrics.dependencies.labels(dependency)
+    metrics.count_codec_answer(200)
     measured = [
         (code(PREFIX + metric.name), "gauge", metric.help, _listed(metric.labels))
         for metric in METRICS

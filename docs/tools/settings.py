@@ -33,6 +33,7 @@ LIMITS = {"gt": "above {}", "ge": "{} or more", "max_length": "at most {} charac
 WORDS = {
     str: "text",
     float: "number",
+    bool: "`true` or `false`",
     SecretStr: "secret",
     HttpUrl: "URL",
     PostgresDsn: "URL of Postgres",
@@ -87,4 +88,6 @@ def _type(annotation: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "see there"
+    if isinstance(field.default, bool):
+        return code(str(field.default).lower())
     return code(str(field.default)) if field.default not in (None, ()) else "none"

@@ -267,7 +267,6 @@ def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settin
             "metrics_address": None,
             "webhook_secrets": settings.webhook_secrets or (SecretStr(token_hex()),),
             "codec_origins": (f"http://{LOOPBACK}:{ports.ui}", f"http://localhost:{ports.ui}"),
-            "codec_token": None,  # the Web UI has none to show
         }
     )
 

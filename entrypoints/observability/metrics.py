@@ -65,6 +65,12 @@ class Metrics(Collector):
         )
         for outcome in appends:
             self._appends.labels(outcome)  # shown as 0 until the first: a rate needs both
+        self._codec_answers = Counter(
+            f"{PREFIX}codec_answers",
+            "Answers of the codec server, by status.",
+            ["status"],
+            registry=self.registry,
+        )
         self.dependencies = Gauge(
             f"{PREFIX}dependency_up",
             "Whether this process reaches a server that it needs.",
@@ -78,6 +84,9 @@ class Metrics(Collector):
 
     def count_append(self, outcome: str) -> None:
         self._appends.labels(outcome).inc()
+
+    def count_codec_answer(self, status: int) -> None:
+        self._codec_answers.labels(status).inc()
 
     async def measure(self, measure: Callable[[], Awaitable[Samples]]) -> None:
         """Measure again, unless it was done a moment ago. Nothing is shown after a failure."""

@@ -124,6 +124,7 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", NEW)
+    monkeypatch.setenv("BOX_OFFICE_CODEC_TOKEN", "of whoever may read")
     ports = ports_in_a_row()
     async with running_up(tmp_path, ports) as up, aiohttp.ClientSession() as browser:
         await up.place("concertA", "secret")
@@ -136,6 +137,9 @@ async def test_with_a_key_it_is_encrypted_and_the_web_ui_knows_where_it_is_decod
         async with browser.get(f"{web_ui}/api/v1/settings") as response:
             codec = (await response.json())["Codec"]["Endpoint"]
         question, headers = {"payloads": [MessageToDict(sent)]}, {"Origin": web_ui}
+        async with browser.post(f"{codec}/decode", json=question, headers=headers) as response:
+            assert response.status == 401
+        headers["Authorization"] = "Bearer of whoever may read"
         async with browser.post(f"{codec}/decode", json=question, headers=headers) as response:
             (shown,) = (await response.json())["payloads"]
         assert json.loads(b64decode(shown["data"]))["client_id"] == "ann"

@@ -16,7 +16,7 @@ from entrypoints.errors import BadSetting
 from entrypoints.settings import Settings
 from tests.integration.webhooks.provider import Door, serving
 from tests.unit.encryption.keys import NEW, OLD, codec
-from workflows.encryption import ENCODING, KEY_ID
+from workflows.encryption import ENCODING, KEY_ID, WORKFLOW_ID
 
 UI = "http://localhost:8233"
 TOKEN = "shown by temporal --codec-auth"
@@ -27,7 +27,7 @@ Reply = tuple[int, Any, Mapping[str, str]]
 
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
-    settings = Settings(payload_keys=KEYS, codec_origins=(UI,))
+    settings = Settings(payload_keys=KEYS, codec_origins=(UI,), codec_encodes=True)
     async with serving(app(settings)) as door:
         yield door
 
@@ -60,10 +60,17 @@ async def test_a_page_of_the_web_ui_gets_payloads_of_every_key_decoded(door: Doo
 
 
 async def test_what_a_page_sends_is_encoded_with_the_first_key(door: Door) -> None:
-    status, answer, _ = await ask(door, "/encode", wire(CLEAR))
+    status, answer, _ = await ask(door, "/booking-ada-1/encode", wire(CLEAR))
     [payload] = answer["payloads"]
     metadata = {name: b64decode(value) for name, value in payload["metadata"].items()}
-    assert (status, metadata) == (200, {"encoding": ENCODING, KEY_ID: b"new"})
+    named = {"encoding": ENCODING, KEY_ID: b"new", WORKFLOW_ID: b"booking-ada-1"}
+    assert (status, metadata) == (200, named)
+
+
+async def test_both_answers_are_had_at_an_address_of_one_workflow(door: Door) -> None:
+    _, encoded, _ = await ask(door, "/booking-ada-1/encode", wire(CLEAR))
+    status, answer, _ = await ask(door, "/booking-ada-1/decode", json.dumps(encoded))
+    assert (status, b64decode(answer["payloads"][0]["data"])) == (200, CLEAR.data)
 
 
 async def test_a_browser_may_ask_for_a_page_of_the_web_ui_only(door: Door) -> None:
@@ -94,13 +101,13 @@ async def test_a_page_of_another_origin_is_told_nothing(door: Door, origin: str)
      b'{"payload": []}', b"[" * 10_000],
 )  # fmt: skip
 async def test_what_is_no_payload_is_bad_input(door: Door, body: bytes) -> None:
-    for path in ("/encode", "/decode"):
+    for path in ("/booking-ada-1/encode", "/decode"):
         status, answer, _ = await ask(door, path, body)
         assert (status, answer["detail"][:17]) == (400, 'not {"payloads": ')
 
 
 async def test_no_payload_at_all_is_answered_with_none(door: Door) -> None:
-    assert (await ask(door, "/encode", "{}"))[:2] == (200, {})
+    assert (await ask(door, "/decode", "{}"))[:2] == (200, {})
 
 
 async def test_a_payload_that_cannot_be_read_is_refused_with_the_reason(door: Door) -> None:

@@ -27,6 +27,7 @@ VARIABLES = {  # of .env
     "TEMPORAL_POSTGRES_PASSWORD": "of-the-other",
     "GRAFANA_PASSWORD": "of-its-admin",
     "BOX_OFFICE_WEBHOOK_SECRETS": "only the provider and we know it",
+    "BOX_OFFICE_CODEC_TOKEN": "of-whoever-may-read",
     "BOX_OFFICE_PAYLOAD_KEYS": f"first:{b64encode(bytes(range(32))).decode()}",
 }
 COMPOSE = load()

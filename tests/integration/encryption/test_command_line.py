@@ -36,11 +36,13 @@ async def client(temporal: TemporalServer, namespace: str) -> Client:
 @pytest.fixture
 async def temporal_command(temporal: TemporalServer, namespace: str) -> AsyncIterator[Temporal]:
     """`temporal workflow ...` about booking b1: what it prints, as JSON."""
-    settings = Settings(payload_keys=KEYS, codec_origins=("http://localhost:8233",))
+    origins = ("http://localhost:8233",)
+    settings = Settings(payload_keys=KEYS, codec_origins=origins, codec_encodes=True)
     async with serving(app(settings)) as door:
 
         async def run(*words: str, decoded: bool = True) -> str:
-            codec = ("--codec-endpoint", f"http://{LOOPBACK}:{door.port}") if decoded else ()
+            endpoint = f"http://{LOOPBACK}:{door.port}/booking-b1"
+            codec = ("--codec-endpoint", endpoint) if decoded else ()
             process = await asyncio.create_subprocess_exec(
                 *(PROGRAM, "workflow", *words, "-w", "booking-b1", "--output", "json", *codec),
                 *("--address", temporal.address, "--namespace", namespace),

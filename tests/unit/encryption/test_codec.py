@@ -98,10 +98,11 @@ async def test_a_key_id_cannot_be_rewritten() -> None:
         codec(NEW, OLD).opened(encoded)
 
 
-async def test_who_is_told_no_workflow_reads_any_and_is_read_by_all() -> None:
+async def test_who_is_told_no_workflow_reads_any_and_is_read_by_none() -> None:
     codec_server = codec(OLD)
     assert codec_server.opened(await sealed()) == CLEAR
-    assert OURS.opened(await sealed(workflow_id=None)) == CLEAR
+    with pytest.raises(PayloadRefusedError, match="it is of no workflow"):
+        OURS.opened(await sealed(workflow_id=None))
 
 
 async def test_a_workflow_and_its_activities_read_each_other() -> None:
