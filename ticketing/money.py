@@ -15,7 +15,7 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 class Money(Value):
     """An amount in the currency's minor unit, such as cents."""
 
-    amount_minor: int = Field(ge=0, le=AMOUNT_MINOR_MAX)
+    amount_minor: int = Field(strict=True, ge=0, le=AMOUNT_MINOR_MAX)  # not `true`, nor "500"
     currency: Currency
 
     def __add__(self, other: "Money") -> "Money":

@@ -13,8 +13,8 @@ SEAT_NUMBER_MAX = 2**31 - 1  # the range of a SQL integer
 class Seat(Value):
     """A seat of the hall; seats are ordered by row, then by number."""
 
-    row: int = Field(ge=1, le=SEAT_NUMBER_MAX)
-    number: int = Field(ge=1, le=SEAT_NUMBER_MAX)
+    row: int = Field(strict=True, ge=1, le=SEAT_NUMBER_MAX)
+    number: int = Field(strict=True, ge=1, le=SEAT_NUMBER_MAX)
 
     @classmethod
     def parse(cls, text: str) -> "Seat":

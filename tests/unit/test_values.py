@@ -17,6 +17,14 @@ from ticketing.seats import Seat
 ONE_FRANC = Money(amount_minor=100, currency="CHF")
 
 
+@pytest.mark.parametrize("number", [True, "500", 1e9, 500.0])
+def test_what_only_looks_like_a_number_is_no_amount_and_no_seat(number: object) -> None:
+    with pytest.raises(ValidationError):
+        Money.model_validate({"amount_minor": number, "currency": "EUR"})
+    with pytest.raises(ValidationError):
+        Seat.model_validate({"row": number, "number": 1})
+
+
 @pytest.mark.parametrize("text", ["a", "ada-1", "Ada_1", "x" * 64])
 def test_an_id_is_a_short_word(text: str) -> None:
     assert TypeAdapter(ids.BookingId).validate_python(text) == text

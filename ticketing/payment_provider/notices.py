@@ -1,9 +1,12 @@
 """The provider's notices: they arrive several times, in any order, or never."""
 
+import json
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, NewType, Protocol
 
-from pydantic import AwareDatetime, ConfigDict
+from pydantic import AwareDatetime, ConfigDict, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from eventstore.api import EventStore
 from ticketing.ids import PaymentId
@@ -42,9 +45,20 @@ def parse_notice(body: VerifiedBody) -> Notice:
     """Parse the notice in a request's body.
 
     Raises:
-        ValidationError: the body holds no notice.
+        ValidationError: the body holds no notice, or an object in it has a key twice: another
+            reader of the same bytes could see another amount.
     """
-    return Notice.model_validate_json(body)
+    notice = Notice.model_validate_json(body, strict=True)
+    json.loads(body, object_pairs_hook=_each_key_once, parse_int=str)
+    return notice
+
+
+def _each_key_once(pairs: Sequence[tuple[str, object]]) -> None:
+    if len(pairs) > len({key for key, _ in pairs}):
+        error = PydanticCustomError("duplicate_key", "Each key may occur once")
+        raise ValidationError.from_exception_data(
+            "Notice", [InitErrorDetails(type=error, input={})]
+        )
 
 
 RETURNS = ("payment.refunded", "payment.charged_back")  # the types of a return's notice

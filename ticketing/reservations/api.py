@@ -69,9 +69,9 @@ ReleaseAnswer = Annotated[Released | NothingToRelease, Field(discriminator="type
 class PriceZone(Value):
     """Rows `first_row` to `last_row`, each with seats 1 to `seats_per_row`, at one price."""
 
-    first_row: int = Field(ge=1)
-    last_row: int = Field(ge=1, le=1000)
-    seats_per_row: int = Field(ge=1, le=1000)
+    first_row: int = Field(strict=True, ge=1)
+    last_row: int = Field(strict=True, ge=1, le=1000)
+    seats_per_row: int = Field(strict=True, ge=1, le=1000)
     price: Money
 
 

@@ -31,6 +31,23 @@ def test_a_notice_is_what_is_on_the_wire() -> None:
     assert parse_notice(VerifiedBody(CAPTURED.model_dump_json().encode())) == CAPTURED
 
 
+@pytest.mark.parametrize("amount", ["true", '"3000"', "3e3", "3000.0"])
+def test_an_amount_is_a_number_as_providers_write_it(amount: str) -> None:
+    sent = CAPTURED.model_dump_json()
+    whole = f'"amount_minor":{CAPTURED.payment.amount.amount_minor}'
+    assert whole in sent
+    with pytest.raises(ValidationError, match="amount_minor"):
+        parse_notice(VerifiedBody(sent.replace(whole, f'"amount_minor":{amount}').encode()))
+
+
+@pytest.mark.parametrize("key", ["notice_id", "payment_id", "amount_minor"])
+def test_a_key_that_occurs_twice_is_an_error(key: str) -> None:
+    """Shows that no other reader of the signed bytes can see another amount."""
+    twice = CAPTURED.model_dump_json().replace(f'"{key}":', f'"{key}":1,"{key}":', 1)
+    with pytest.raises(ValidationError, match="Each key may occur once"):
+        parse_notice(VerifiedBody(twice.encode()))
+
+
 @pytest.mark.parametrize("field", Notice.model_fields)
 def test_a_field_that_is_missing_is_an_error(field: str) -> None:
     with pytest.raises(ValidationError, match=field):
