@@ -5,6 +5,7 @@
 #: test          every test but chaos, on its own Postgres and Temporal; then coverage
 #: coverage      what the last `make test` reached; it fails below the floor
 #: chaos         kill things while bookings run, then check the invariants; SEED=7 draws a run again
+#: fuzz          100,000 forged notices and 1,000 slow clients against the receiver; SEED=7 draws others
 #: compare       both processes through the same work and faults: docs/contrast.md; QUICK=1: less, into .data
 #: screenshots   docs/web-ui/*.png anew, from a real stack; needs Chromium (apt-get install chromium)
 #: docs          docs/reference anew from the code, and the site into .site
@@ -22,7 +23,7 @@ compile = CUSTOM_COMPILE_COMMAND="pip-compile $(1) pyproject.toml" \
   $(PY) -m piptools compile --quiet --no-strip-extras --no-emit-options $(1) pyproject.toml
 HASHES := --generate-hashes --no-emit-index-url
 
-.PHONY: help demo deploy-drill up test coverage check chaos compare screenshots docs bench release sbom lock
+.PHONY: help demo deploy-drill up test coverage check chaos fuzz compare screenshots docs bench release sbom lock
 help: ; @sed -n 's/^#: //p' Makefile
 demo deploy-drill up: $(STAMP) ; @$(PY) -m entrypoints.cli $@ $(ARGS)
 compare: $(STAMP) ; @$(PY) -m benchmarks.compare $(if $(QUICK),--quick) $(ARGS)
@@ -43,6 +44,9 @@ coverage: $(STAMP)
 	@$(PY) -m coverage report --include="ticketing/*,eventstore/*,workflows/*" --precision=1 \
 	  --skip-covered --show-missing --fail-under=95
 chaos: $(STAMP) ; CHAOS_SEED=$(SEED) $(PY) -m pytest -m chaos $(ARGS)
+fuzz: $(STAMP)
+	FUZZ=1 $(if $(SEED),SEED=$(SEED)) $(PY) -m pytest -s tests/security/test_forged_notices.py \
+	  tests/security/test_slow_connections.py $(ARGS)
 check: $(STAMP)
 	$(PY) -m ruff format --check . && $(PY) -m ruff check .
 	$(PY) -m mypy .
