@@ -1,6 +1,7 @@
 """Bodies of requests, read up to a limit."""
 
 import asyncio
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Literal
 
@@ -13,8 +14,11 @@ async def read(request: Request, bytes_max: int) -> bytes | Literal["too_large",
     """Read the raw body up to the limit, whatever length was announced."""
     body = bytearray()
     try:
-        async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
-            async for chunk in request.stream():
+        async with (
+            asyncio.timeout(READ_TIMEOUT.total_seconds()),
+            aclosing(request.stream()) as chunks,  # left open, it would keep what it has read
+        ):
+            async for chunk in chunks:
                 body += chunk
                 if len(body) > bytes_max:
                     return "too_large"
