@@ -95,7 +95,8 @@ async def claim(directory: Path) -> AsyncIterator[Home]:
     """
     try:
         os.makedirs(directory, exist_ok=True)
-        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        # A link there would lead us to empty somebody's file.
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StackError(f"{directory} cannot be used: {error.strerror}") from error
     try:
