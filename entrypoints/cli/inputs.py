@@ -18,6 +18,7 @@ from ticketing.seats import Seat
 
 Identity = TypeVar("Identity")
 ID = TypeAdapter[str](BookingId)  # every id has this form
+FILE_BYTES_MAX = 1024**2  # thousands of concerts; a device has no end
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"(?P<number>[1-9]\d{0,3})(?P<unit>[smhd])")
 
@@ -71,7 +72,11 @@ def duration(option: str, text: str) -> timedelta:
 
 def concerts(file: Path) -> tuple[Concert, ...]:
     try:
-        return TypeAdapter(tuple[Concert, ...]).validate_json(file.read_bytes())
+        with file.open("rb") as opened:
+            content = opened.read(FILE_BYTES_MAX + 1)
+        if len(content) > FILE_BYTES_MAX:
+            answers.bad_input("FILE", f"{file} has more than {FILE_BYTES_MAX} bytes")
+        return TypeAdapter(tuple[Concert, ...]).validate_json(content)
     except OSError as error:
         answers.bad_input("FILE", f"{file} cannot be read: {error.strerror}")
     except ValidationError as error:
