@@ -1,16 +1,18 @@
 """Every setting, its unit and its default. Temporal's own come from `TEMPORAL_*` variables.
 
 A `.env` file where the program starts adds what the environment does not have: the SDK and the
-exporter of traces read the environment only.
+exporter of traces read the environment only. Whoever starts the program is told of the file.
 """
 
 import os
 import re
 import shutil
+import stat
 import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 from pydantic import (
@@ -37,7 +39,20 @@ Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be gu
 PORT_MAX = 65_535
 CHECKOUT = Path(__file__).parents[1]
 
-load_dotenv(".env")
+
+def _load(file: Path) -> str | None:
+    """Add what the file says to the environment; return what a person is told of the file."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH:
+        return f"{file} is not read: it is another user's, or everybody may write to it"
+    load_dotenv(file)
+    return f"settings are read from {file}"
+
+
+ENV_FILE = _load(Path(".env").absolute())
 
 
 def _form(pattern: str, words: str) -> AfterValidator:
@@ -58,11 +73,21 @@ def _host_and_port(text: str) -> str:
     return text
 
 
+def _smtp_url(text: str) -> str:
+    words = "Value should be smtp://host[:port] or smtps://host[:port]"
+    try:
+        url = urlsplit(text)
+        has_port = url.port is None or url.port > 0
+    except ValueError:  # its message may name a part of the password
+        raise ValueError(words) from None
+    if text and not (re.fullmatch(r"smtps?://[^/\s]+/?", text) and url.hostname and has_port):
+        raise ValueError(words)
+    return text
+
+
 # Empty, as in .env.example, is none.
 Address = Annotated[str, AfterValidator(_host_and_port)]
-SmtpUrl = Annotated[
-    str, _form(r"(smtps?://[^/\s]+/?)?", "smtp://host[:port] or smtps://host[:port]")
-]
+SmtpUrl = Annotated[str, AfterValidator(_smtp_url)]
 Origin = Annotated[
     str, _form(r"https?://[^/*\s]+", "scheme, host and port, as http://localhost:8233")
 ]

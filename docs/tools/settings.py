@@ -16,8 +16,9 @@ INTRODUCTION = """\
 
 Every setting is an environment variable. [The settings](../../entrypoints/settings.py) are read
 once, when a program starts; a `BOX_OFFICE_` variable with another name is an error. A `.env` file
-in the directory where the program starts adds what the environment does not have. The unit of a
-number is the end of its name.
+in the directory where the program starts adds what the environment does not have; you are told of
+it, and a file that belongs to somebody else, or that everybody may write to, is not read. The unit
+of a number is the end of its name.
 """
 OTHERS = """\
 ## Read by libraries

@@ -17,6 +17,8 @@ from typer._click.exceptions import (  # typer exports no base of its usage erro
 from entrypoints.cli import bookings, concerts, deployment, lost_bookings, mail, operations, replay
 from entrypoints.errors import BAD_INPUT, Failure, exit_code
 from entrypoints.observability.telemetry import configure_logging, traced_command
+from entrypoints.settings import ENV_FILE
+from entrypoints.terminal import say
 
 TRACED = ("place", "pay", "cancel")  # what clients ask of the process
 
@@ -76,6 +78,8 @@ def main() -> None:
     """
     # The answer says what went wrong; what libraries say of it meanwhile is for those who debug.
     configure_logging(logging.WARNING if "--debug" in sys.argv else logging.CRITICAL)
+    if ENV_FILE and sys.stderr.isatty():  # a program logs it
+        say(ENV_FILE, to=sys.stderr)
     code = invoke(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

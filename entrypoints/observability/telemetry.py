@@ -26,7 +26,7 @@ from temporalio.worker import Interceptor as WorkerInterceptor
 
 from entrypoints.errors import BadSetting
 from entrypoints.observability.log_limit import LogLimit
-from entrypoints.settings import PREFIX, traces_are_exported
+from entrypoints.settings import ENV_FILE, PREFIX, traces_are_exported
 from entrypoints.terminal import visible, visible_lines
 
 Line = MutableMapping[str, Any]  # of the log, while it is made
@@ -44,6 +44,8 @@ _log = structlog.get_logger()
 def configure(service: str, level: int = logging.INFO) -> None:
     """Set up logs, and traces under the name of the service."""
     configure_logging(level)
+    if ENV_FILE:
+        _log.info("settings", file=ENV_FILE)
     if traces_are_exported():
         from entrypoints.observability import tracing  # costs a quarter of a second
 
