@@ -7,6 +7,7 @@ its answer is read, nor the number of connections.
 import asyncio
 import resource
 from datetime import timedelta
+from heapq import nsmallest
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -16,6 +17,7 @@ REQUEST_TIMEOUT = timedelta(seconds=10)  # idle, or in the head of a request; it
 ANSWER_TIMEOUT = timedelta(seconds=30)
 HEAD_BYTES_MAX = 16 * 1024  # a request of the provider has 300
 CONNECTIONS_MAX = 500  # a provider keeps a dozen, a prober one
+ENDED_OF = 20  # of so many connections one is ended, when there are too many
 FILES_OF_OURS = 64  # open beside the connections: twenty of the database, logs, libraries
 
 
@@ -55,10 +57,12 @@ class BoundedProtocol(H11Protocol):
         return not self.transport.is_closing() and (not self._asked or self.cycle.more_body)
 
     def _make_room(self) -> None:
-        """End the connection that has owed a request for the longest time; this one owes one."""
+        """End the connections that have owed a request for the longest time; this one owes one."""
         connections = (other for other in self.connections if isinstance(other, BoundedProtocol))
         owing = (other for other in connections if other.owes_a_request())
-        min(owing, key=lambda other: other._owing_since).transport.abort()
+        number = max(1, len(self.connections) // ENDED_OF)  # so that few newcomers pay for a search
+        for slow in nsmallest(number, owing, key=lambda other: other._owing_since):
+            slow.transport.abort()
 
     def _end_within(self, timeout: timedelta) -> None:
         self._deadline.cancel()

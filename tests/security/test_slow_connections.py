@@ -241,7 +241,7 @@ async def test_a_prober_is_answered_at_once_however_many_clients_are_silent_or_s
     async with receiver(home, database, *limits) as (process, port):
         slow = [Slow(port, (b"", HEAD, BODY, b"")[number % 4], crowd) for number in range(clients)]
         await asyncio.gather(*(client.connect() for client in slow))
-        took = await _probe(port, times=100 if FULL else 30, pause_seconds=0.1)
+        took = await _probe(port, times=200 if FULL else 30, pause_seconds=0.1)
         held = sum(client.transport is not None for client in slow)
         for client in slow:
             client.leave()
