@@ -69,7 +69,7 @@ async def verify_once(
             failed = failure(error)
             if failed.code != UNREACHABLE:
                 raise
-            raise TransientError(failed.message) from error
+            raise TransientError(str(failed)) from error
 
     has_processes = settings.process == "orchestrated"
     return await verify_all(

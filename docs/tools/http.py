@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from docs.tools.markdown import code, table
 from entrypoints.codec_server import app as codec_server
+from entrypoints.http.connection import ANSWER_TIMEOUT, CONNECTIONS_MAX, REQUEST_TIMEOUT
 from entrypoints.observability.health import Readiness
 from entrypoints.observability.health import routes as health_routes
 from entrypoints.observability.metrics import PREFIX, Metrics, VerificationMetrics
@@ -22,11 +23,16 @@ from ticketing.metrics.postgres import METRICS
 
 KEY = SecretStr("docs:" + "A" * 43 + "=")
 
-INTRODUCTION = """\
+INTRODUCTION = f"""\
 # HTTP
 
 Three programs answer by HTTP. None of them is for clients: those book through the command line or
 through Temporal.
+
+A request has {REQUEST_TIMEOUT.total_seconds():g} s to arrive, its body as long again, and its
+answer is read within {ANSWER_TIMEOUT.total_seconds():g} s; otherwise the connection ends. A server
+has {CONNECTIONS_MAX} connections at most: for a new one, those end that have owed a request for the
+longest time.
 """
 WEBHOOKS = """\
 ## The receiver of notices
