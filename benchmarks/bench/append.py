@@ -23,8 +23,9 @@ CREATE TABLE bench.indexed (LIKE es.event INCLUDING INDEXES);
 """
 INSERT = """
 INSERT INTO bench.{} (position, version, recorded_at, event_id, command_id, command_hash, slice,
-                      ordinal, command_size, schema_version, stream_id, event_type, data, metadata)
-VALUES ($1, 1, es.now(), $2, $3, $4, $5, 0, 1, 1, $6, 'BookingPlaced', $7, $8)
+                      ordinal, command_size, schema_version, stream_id, event_type, data, metadata,
+                      hash)
+VALUES ($1, 1, es.now(), $2, $3, $4, $5, 0, 1, 1, $6, 'BookingPlaced', $7, $8, sha256(''))
 """
 EXPECT_NO_STREAM = 0
 POSITIONS = count(1)  # they rise as those of es.append do; random ones would cost an index more

@@ -18,7 +18,8 @@ ANY_VERSION, AT_LEAST_ONE_EVENT = -1, -2  # what es.append takes in the place of
 
 # Parts of es.append that negative controls replace.
 LOCK = "PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slice);"
-LAST_POSITION = """SELECT e.position INTO pos
+LAST_POSITION = """SELECT e.position, e.hash, split_part(e.stream_id, '-', 1)
+    INTO pos, link, category
     FROM es.event e WHERE e.slice = p_slice ORDER BY e.position DESC LIMIT 1;"""
 STAMP = "recorded_at := es.now();"
 WAITING = """
@@ -26,7 +27,7 @@ SELECT count(*) > 0 FROM pg_locks JOIN pg_database d ON d.oid = database
  WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
 """
 # What most stores do: a number at INSERT, seen at COMMIT.
-FROM_SEQUENCE = "SELECT nextval('es.positions') - 1 INTO pos;"
+FROM_SEQUENCE = "SELECT nextval('es.positions') - 1, '', 'booking' INTO pos, link, category;"
 
 
 async def at_once(writers: int, work: Sequence[Callable[[], Awaitable[object]]]) -> None:

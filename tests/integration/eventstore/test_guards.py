@@ -102,6 +102,9 @@ BAD = [
     ("data", "'{}'"),
     ("expected", "-3"),
     ("slice", "32"),  # not where the stream lives
+    ("slice", "9999"),
+    ("metadata", "'[]'"),
+    ("data", "ARRAY['1']::jsonb[]"),
 ]
 
 
@@ -133,11 +136,6 @@ async def test_an_append_may_ask_for_less_than_a_version(
 ) -> None:
     assert await append_in(connection, stream(), 2, expected=expected) == "appended"
     assert await append_in(connection, stream(2), 2, expected=expected) == in_a_new_stream
-
-
-async def test_an_unknown_slice_is_refused(connection: asyncpg.Connection) -> None:
-    sql = append_with(slice="9999", stream="'concert-1'")
-    assert await refused(connection, sql) == "P0002"  # no_data_found
 
 
 @pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])

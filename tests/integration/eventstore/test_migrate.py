@@ -12,6 +12,8 @@ from eventstore.errors import DefectError
 from eventstore.postgres.migrate import migrate
 from tests.conftest import MIGRATIONS
 
+EVENTSTORE = [f"eventstore/{file.name}" for file in sorted(MIGRATIONS[0].glob("*.sql"))]
+
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
@@ -96,7 +98,7 @@ async def test_databases_of_one_server_are_migrated_at_once(postgres: Postgres) 
     async def run(name: str) -> None:
         connection = await asyncpg.connect(postgres.url(name))
         try:
-            assert await migrate(connection, MIGRATIONS[:1]) == ["eventstore/0001_log.sql"]
+            assert await migrate(connection, MIGRATIONS[:1]) == EVENTSTORE
         finally:
             await connection.close()
 

@@ -12,6 +12,7 @@ from eventstore.consumer import BATCH_MAX
 from eventstore.postgres.checkpoints import LAG, PostgresCheckpointStore
 from eventstore.postgres.log import HEADS, LOAD, READ_SLICES, READ_STREAM, PostgresEventStore
 from eventstore.slices import Slice, slice_of, slices_of
+from tests.support.chain import hash_again
 from tests.support.log import BOOKING, append, command, stream
 from tests.support.plans import EXPLAIN, scans_of
 
@@ -30,11 +31,12 @@ async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
         slice, id = slice_of(stream(number)), UUID(int=number)
         positions[slice] += 1
         row = (positions[slice], 1, NOW, id, id, id, slice, 0, 1, 1, stream(number), "Noted")
-        rows.append((*row, "{}", "{}"))
+        rows.append((*row, "{}", "{}", b""))
     async with asyncpg.create_pool(database, min_size=1, max_size=1) as pool:
         # The server's own housekeeping would change the plans in the middle of a slow test.
         await pool.execute("ALTER TABLE es.event SET (autovacuum_enabled = off)")
         await pool.copy_records_to_table("event", schema_name="es", records=rows)
+        await hash_again(pool)
         await pool.execute("ANALYZE es.event")
         await pool.execute(EXPLAIN)
         yield pool

@@ -53,10 +53,11 @@ VALUES ('views', 2, (SELECT min(slice) FROM es.slice), $1, 'booking-1', 1, '', e
 """
 OLD_EVENTS = """
 INSERT INTO es.event (position, version, recorded_at, event_id, command_id, command_hash, slice,
-                      ordinal, command_size, schema_version, stream_id, event_type, data, metadata)
+                      ordinal, command_size, schema_version, stream_id, event_type, data, metadata,
+                      hash)
 SELECT n, 1, es.now() - interval '30 days' + n * interval '1 minute', gen_random_uuid(),
        gen_random_uuid(), gen_random_uuid(), 0, 0, 1, 1, 'booking-' || n, 'BookingPlaced',
-       jsonb_build_object('concert_id', repeat('x', 200)), '{}'
+       jsonb_build_object('concert_id', repeat('x', 200)), '{}', ''
   FROM generate_series(1, 30 * 24 * 60) AS n
 """
 SUMMARIZE = "SELECT brin_summarize_new_values('es.event_recorded_at')"
