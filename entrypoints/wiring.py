@@ -1,6 +1,6 @@
 """What is plugged where: settings to pool, stores, handlers, consumers. The worker: temporal.py."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,14 +15,15 @@ from temporalio.client import Client
 
 from entrypoints.observability.metrics import Metrics
 from entrypoints.settings import Settings
-from eventstore.api import StoredEvent
+from eventstore.api import Head, StoredEvent
 from eventstore.consumer import Consumer, Subscription
 from eventstore.delivery import ExactlyOnceEffect
+from eventstore.postgres.chain import heads
 from eventstore.postgres.checkpoints import PostgresCheckpointStore
 from eventstore.postgres.doorbell import PostgresDoorbell
 from eventstore.postgres.log import OUTCOMES, PostgresEventStore
 from eventstore.postgres.migrate import migrate
-from eventstore.postgres.verify import verify_log
+from eventstore.postgres.verify import verify_log, verify_published
 from eventstore.rebuild import rebuild
 from eventstore.slices import Category
 from ticketing.command_handler import (
@@ -166,6 +167,16 @@ async def rebuild_views(parts: BoxOffice) -> int:
     return await again(bookings, parts.views.clear) + await again(
         payments, parts.payment_views.clear
     )
+
+
+async def log_heads(parts: BoxOffice) -> Sequence[Head]:
+    """Where every slice of the log ends."""
+    return await heads(parts.pool)
+
+
+async def verify_log_continues(parts: BoxOffice, published: Sequence[Head]) -> list[str]:
+    """Where the log is not the one that had these heads, a line each."""
+    return list(map(str, await verify_published(parts.pool, published)))
 
 
 def consumer(parts: BoxOffice, of: Subscription[asyncpg.Connection]) -> ConsumerOfOurs:

@@ -87,6 +87,15 @@ AppendResult = Appended | Duplicate | VersionConflict
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """Where a slice ends; the hash of its last event covers every event before it."""
+
+    slice: Slice
+    position: int
+    hash: bytes  # empty while nothing was appended
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """A stream, read to decide on.
 

@@ -14,7 +14,16 @@ from typer._click.exceptions import (  # typer exports no base of its usage erro
     UsageError,
 )
 
-from entrypoints.cli import bookings, concerts, deployment, lost_bookings, mail, operations, replay
+from entrypoints.cli import (
+    bookings,
+    concerts,
+    deployment,
+    log_digest,
+    lost_bookings,
+    mail,
+    operations,
+    replay,
+)
 from entrypoints.errors import BAD_INPUT, Failure, exit_code
 from entrypoints.observability.telemetry import configure_logging, traced_command
 from entrypoints.settings import ENV_FILE
@@ -29,7 +38,16 @@ if find_spec("entrypoints.devstack"):
     from entrypoints.cli import local
 
     app.add_typer(local.app)
-for part in (concerts, bookings, mail, operations, deployment, replay, lost_bookings):
+for part in (
+    concerts,
+    bookings,
+    mail,
+    operations,
+    log_digest,
+    deployment,
+    replay,
+    lost_bookings,
+):
     app.add_typer(part.app)
 
 

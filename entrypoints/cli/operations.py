@@ -2,12 +2,14 @@
 
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from entrypoints.cli import answers, inputs
 from entrypoints.cli.answers import Json, command
+from entrypoints.cli.log_digest import published_heads
 from entrypoints.cli.skipping import Skipped
 from entrypoints.codec_server.app import serve_codec
 from entrypoints.consumers import run_consumers
@@ -19,7 +21,13 @@ from entrypoints.temporal import connect_temporal, run_worker
 from entrypoints.terminal import say
 from entrypoints.verifier import run_verifier, verify_once
 from entrypoints.webhooks.app import serve
-from entrypoints.wiring import BoxOffice, box_office, migrate_database, rebuild_views
+from entrypoints.wiring import (
+    BoxOffice,
+    box_office,
+    migrate_database,
+    rebuild_views,
+    verify_log_continues,
+)
 from eventstore.errors import TransientError
 from ticketing.ids import BookingId, ClientId, PaymentId, booking_stream, payment_stream
 from ticketing.payment.commands import ReportPayment
@@ -30,6 +38,11 @@ from ticketing.reconciliation import (
 )
 from workflows.client import start_booking, start_payment
 from workflows.encryption import key_ring
+
+Digest = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Check that the log continues what `log-digest` printed."),
+]
 
 LETTER = ("consumer", "stream", "slice", "position", "attempts", "error")  # what is shown of one
 
@@ -104,6 +117,7 @@ async def verify(
             help="Verify again and again with this pause, as 5m, and show the findings as metrics.",
         ),
     ] = None,
+    digest: Digest = None,
     as_json: Json = False,
 ) -> None:
     """Check the invariants of the whole system.
@@ -114,9 +128,15 @@ async def verify(
     if every is not None:
         await run_verifier(inputs.duration("--every", every))
         return
-    settings = Settings()
+    settings, published = Settings(), published_heads(digest) if digest else ()
     async with box_office(settings) as parts:
-        findings = await verify_once(settings, parts)
+        findings: list[object] = [*await verify_log_continues(parts, published)]
+        try:
+            findings += await verify_once(settings, parts)
+        except TransientError as unread:
+            if not findings:
+                raise
+            findings.append(unread)
     if findings:
         raise InvariantsBroken(findings)
     answers.show({"findings": []}, "clean: every invariant holds", as_json=as_json)

@@ -41,6 +41,9 @@ SELECT member FROM es.member WHERE consumer = $1 AND seen_at > es.now() - $3::in
 SELECT $2
 """
 
+# So an event at the end of its slice is unsealed for as long as a heartbeat takes to follow it.
+SEAL = "SELECT es.seal()"
+
 # $1 consumer, $2 member, $3 forgotten_after
 LEAVE = """
 DELETE FROM es.member
@@ -128,6 +131,7 @@ class PostgresCheckpointStore:
 
     async def heartbeat(self, consumer: str, member: UUID) -> Sequence[UUID]:
         rows = await self._pool.fetch(HEARTBEAT, consumer, member, ALIVE_FOR)
+        await self._pool.execute(SEAL)
         return [row["member"] for row in rows]
 
     async def leave(self, consumer: str, member: UUID) -> None:

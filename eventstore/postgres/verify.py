@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from asyncpg import Pool
 from asyncpg.pool import PoolConnectionProxy
 
+from eventstore.api import Head
+from eventstore.postgres.chain import broken_links, seals, unlike
 from eventstore.slices import CATEGORY_BASE, StreamId, slice_of, slices_of
 
 PATIENCE_SECONDS = 600.0  # what reads the whole log; the pool is less patient
@@ -96,10 +98,27 @@ async def verify_log(pool: Pool) -> Sequence[Finding]:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         findings = [finding async for finding in _misplaced(connection)]
+        findings += await _unlike(connection, await seals(connection), "sealed")
+        findings += [
+            Finding(place, problem)
+            async for place, problem in broken_links(connection, PATIENCE_SECONDS)
+        ]
         for check in CHECKS:
             rows = await connection.fetch(check, timeout=PATIENCE_SECONDS)
             findings += [Finding(row["place"], row["problem"]) for row in rows]
     return findings
+
+
+async def verify_published(pool: Pool, heads: Sequence[Head]) -> Sequence[Finding]:
+    """Return where the log does not continue what was once published of it."""
+    async with pool.acquire() as connection:
+        return await _unlike(connection, heads, "published")
+
+
+async def _unlike(
+    connection: PoolConnectionProxy, heads: Sequence[Head], how: str
+) -> Sequence[Finding]:
+    return [Finding(place, problem) for place, problem in await unlike(connection, heads, how)]
 
 
 async def _misplaced(connection: PoolConnectionProxy) -> AsyncIterator[Finding]:
