@@ -1,4 +1,4 @@
-"""What an append costs compared with a plain INSERT, in short interleaved rounds of one run."""
+"""What an append costs beside a plain INSERT and without the chain, in short rounds of one run."""
 
 import asyncio
 import json
@@ -28,6 +28,7 @@ INSERT INTO bench.{} (position, version, recorded_at, event_id, command_id, comm
 VALUES ($1, 1, es.now(), $2, $3, $4, $5, 0, 1, 1, $6, 'BookingPlaced', $7, $8, sha256(''))
 """
 EXPECT_NO_STREAM = 0
+EVENTS_OF_A_STREAM = 5  # placed, confirmed, reminded, paid, settled
 POSITIONS = count(1)  # they rise as those of es.append do; random ones would cost an index more
 
 Write = Callable[[asyncpg.Connection], Awaitable[Callable[[], Awaitable[object]]]]
@@ -58,6 +59,25 @@ async def es_append(connection: asyncpg.Connection) -> Callable[[], Awaitable[ob
     return write
 
 
+async def es_append_booking(
+    connection: asyncpg.Connection,
+) -> Callable[[], Awaitable[object]]:
+    """Prepare the append of one event, of which every fifth begins a new stream."""
+    statement = await connection.prepare(APPEND)
+    streams = (StreamId(f"booking-{uuid4()}") for _ in count())
+    events = ((stream, version) for stream in streams for version in range(EVENTS_OF_A_STREAM))
+
+    async def write() -> object:
+        stream, version = next(events)
+        command = uuid4()
+        return await statement.fetchrow(
+            slice_of(stream), stream, version, command, command, [uuid4()],
+            ["BookingPlaced"], [1], [DATA], METADATA,
+        )  # fmt: skip
+
+    return write
+
+
 def insert_into(table: str) -> Write:
     """Prepare the insert of a row with the same columns; its position is counted here."""
 
@@ -80,11 +100,15 @@ KINDS: dict[str, Write] = {
     "es.append": es_append,
     "bare INSERT": insert_into("bare"),
     "INSERT, same indexes": insert_into("indexed"),
+    "es.append, no chain": es_append,
+    "bookings": es_append_booking,
+    "bookings, no chain": es_append_booking,
 }
 
 
 async def measure(
     url: str,
+    without_chain_url: str,
     *,
     connections: Sequence[int],
     rounds: int,
@@ -100,25 +124,29 @@ async def measure(
     found: list[Measured] = []
     for many in connections:
         opened = [await asyncpg.connect(url) for _ in range(many)]
+        without_chain = [await asyncpg.connect(without_chain_url) for _ in range(many)]
         for number in range(rounds):
             for kind in order.sample(list(KINDS), len(KINDS)):
-                rate = await _rate(opened, KINDS[kind], seconds)
+                used = without_chain if kind.endswith("no chain") else opened
+                rate = await _rate(used, KINDS[kind], seconds)
                 found.append(Measured(many, number, kind, rate))
             progress(f"{many} connections, round {number + 1} of {rounds}")
-        for connection in opened:
+        for connection in opened + without_chain:
             await connection.close()
     return found
 
 
-def ratios(found: Sequence[Measured], connections: int, kind: str) -> tuple[float, float, float]:
-    """Return the quartiles of the rounds' ratios of es.append to another kind."""
+def ratios(
+    found: Sequence[Measured], connections: int, kind: str, other: str
+) -> tuple[float, float, float]:
+    """Return the quartiles of the rounds' ratios of one kind to another."""
     rates = {
         (measured.round, measured.kind): measured.per_second
         for measured in found
         if measured.connections == connections
     }
     rounds = sorted({number for number, _ in rates})
-    values = [rates[number, "es.append"] / rates[number, kind] for number in rounds]
+    values = [rates[number, kind] / rates[number, other] for number in rounds]
     first, median, third = quantiles(values, n=4) if len(values) > 1 else values * 3
     return first, median, third
 
