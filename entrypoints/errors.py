@@ -113,13 +113,8 @@ def failure(error: Exception) -> Failure:
             return _refused_by_temporal(error)
         case TransientError():
             return Failure(UNREACHABLE, "Unreachable", f"{error}. {NOTHING_LOST}")
-        case _ if isinstance(error, NOT_MIGRATED):
-            message = f"{_postgres()} does not have our schemas: run `box-office migrate`"
-            return Failure(UNREACHABLE, "NotMigrated", message)
-        case _ if isinstance(error, NOT_LET_IN) or is_connection_fault(error):
-            return unreachable("Postgres", _postgres(), type(error).__name__)
         case _:
-            return _defect(error)
+            return _of_postgres(error) or _defect(error)
 
 
 def unreachable(server: str, address: str, why: str) -> Failure:
@@ -140,6 +135,18 @@ def _refused_by_temporal(error: RPCError) -> Failure:
     if any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details):
         return BadSetting(f"{TEMPORAL_PREFIX}NAMESPACE", str(error))
     return _defect(error)
+
+
+def _of_postgres(error: Exception) -> Failure | None:
+    if isinstance(error, NOT_MIGRATED):
+        message = f"{_postgres()} does not have our schemas: run `box-office migrate`"
+        return Failure(UNREACHABLE, "NotMigrated", message)
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        message = f"its role may not do this: {error}. `box-office logins` makes the roles"
+        return BadSetting(f"{PREFIX}DATABASE_URL", message)
+    if isinstance(error, NOT_LET_IN) or is_connection_fault(error):
+        return unreachable("Postgres", _postgres(), type(error).__name__)
+    return None
 
 
 def _defect(error: Exception) -> Failure:

@@ -105,8 +105,16 @@ class Settings(BaseSettings):
     )
 
     database_url: PostgresDsn = Field(
-        default=PostgresDsn("postgresql://box_office@127.0.0.1:54329/box_office"),
-        description="The database of the log, the seats and the views.",
+        default=PostgresDsn(
+            "postgresql://box_office_operator@127.0.0.1:54329/box_office"
+            "?sslmode=disable&passfile=.data/pgpass"
+        ),
+        description="The database of the log, the seats and the views, for the role of this "
+        "program (docs/access.md).",
+    )
+    login_passwords: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="The passwords that `box-office logins` sets, as `role:password`.",
     )
     provider_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8400"), description="The URL of the payment provider."
@@ -201,7 +209,9 @@ class Settings(BaseSettings):
             raise ValueError(f"unknown {', '.join(unknown)}; allowed: {', '.join(sorted(known))}")
         return values
 
-    @field_validator("webhook_secrets", "payload_keys", "codec_origins", mode="before")
+    @field_validator(
+        "login_passwords", "webhook_secrets", "payload_keys", "codec_origins", mode="before"
+    )
     @classmethod
     def _at_commas(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value

@@ -1,6 +1,6 @@
 """What is plugged where: settings to pool, stores, handlers, consumers. The worker: temporal.py."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,9 +11,11 @@ from uuid import UUID
 
 import asyncpg
 from aiohttp import ClientSession
+from pydantic import SecretStr
 from temporalio.client import Client
 
 from entrypoints.observability.metrics import Metrics
+from entrypoints.roles import admit, grant
 from entrypoints.settings import Settings
 from eventstore.api import Head, StoredEvent
 from eventstore.consumer import Consumer, Subscription
@@ -202,12 +204,26 @@ def terms(settings: Settings) -> ProcessTerms:
 
 
 async def migrate_database(settings: Settings) -> list[str]:
-    """Brings the database's schemas forward; the names of the migrations that were missing."""
+    """Bring schemas and grants forward; return the names of the migrations that were missing."""
+    async with _connected(settings) as connection:
+        applied = list(await migrate(connection, MIGRATIONS))
+        await grant(connection)
+        return applied
+
+
+async def admit_programs(settings: Settings, passwords: Mapping[str, SecretStr]) -> None:
+    """Let roles log in with these passwords; the settings' own is an administrator's."""
+    async with _connected(settings) as connection:
+        await admit(connection, passwords)
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(
         str(settings.database_url), timeout=CONNECT_TIMEOUT.total_seconds()
     )
     try:
-        return list(await migrate(connection, MIGRATIONS))
+        yield connection
     finally:
         await connection.close()
 

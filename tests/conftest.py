@@ -24,8 +24,9 @@ from temporalio.worker._workflow import _WorkflowWorker as WorkflowWorker
 
 from entrypoints.devstack.children import Home, claim
 from entrypoints.devstack.servers import Postgres, TemporalServer, postgres, temporal_server
+from entrypoints.roles import OWNER
 from entrypoints.settings import Settings
-from eventstore.postgres.migrate import migrate
+from entrypoints.wiring import migrate_database
 from tests.support.clock import Clock
 from tests.support.mail_sink import MailSink, mail_sink_in
 from tests.support.patience import SOON_SECONDS
@@ -83,16 +84,17 @@ def _temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServ
 @pytest.fixture(scope="session")
 def template(postgres: Postgres) -> str:
     """A migrated database to clone: nothing may stay connected to it."""
-    asyncio.run(_migrate(postgres.url("box_office")))
+    asyncio.run(migrate_database(Settings(database_url=postgres.url(role=OWNER))))
     return "box_office"
 
 
 @pytest.fixture
 async def database(postgres: Postgres, template: str) -> AsyncIterator[str]:
-    """The URL of a fresh, migrated database."""
+    """The URL of a fresh, migrated database for its superuser; `as_role` makes another's of it."""
     name = f"test_{uuid4().hex}"
     async with _connected(postgres.url("postgres")) as connection:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        of = f"TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy"
+        await connection.execute(f"CREATE DATABASE {name} {of}")
     yield postgres.url(name)
     async with _connected(postgres.url("postgres")) as connection:
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -192,8 +194,3 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
-
-
-async def _migrate(url: str) -> None:
-    async with _connected(url) as connection:
-        await migrate(connection, MIGRATIONS)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import asyncpg
+from pydantic import PostgresDsn
 
 from entrypoints.devstack.children import Home, claim
+from entrypoints.devstack.cluster import ADMIN, as_role
 from entrypoints.devstack.servers import postgres, temporal_server
 from entrypoints.devstack.stack import Ports, Stack, programs, stack
 from entrypoints.processes import booking_process
@@ -119,7 +121,7 @@ async def side(
     settings = Settings(process=twin, client_patience_seconds=PATIENCE_SECONDS)
     async with (
         stack(home, settings, Ports(), lambda _: None) as running,
-        box_office(running.settings) as parts,
+        box_office(_as_superuser(running.settings)) as parts,
     ):
         await parts.pool.execute(COUNT_STATEMENTS)
         consumers = BROKEN_CONSUMERS if broken == "checkpoint-first" else None
@@ -131,6 +133,12 @@ async def side(
             await opened.restart()
         say(f"{twin}: the stack is running")
         yield opened
+
+
+def _as_superuser(settings: Settings) -> Settings:
+    """Return the settings of somebody who may count the statements of every role."""
+    url = PostgresDsn(as_role(str(settings.database_url), ADMIN))
+    return settings.model_copy(update={"database_url": url})
 
 
 async def _count_statements_of(home: Home) -> None:

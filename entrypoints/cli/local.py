@@ -35,6 +35,7 @@ PORTS = Ports(
     codec=8081,
 )
 
+DATA = Path(".data")  # where the default settings look for passwords
 COMMANDS = ("place --concert concertA --client ann --seat 3-14 --id ann-1", "pay ann-1", "--help")
 
 Process = Annotated[str | None, typer.Option(help="orchestrated or choreographed.")]
@@ -72,7 +73,7 @@ async def deploy_drill(
 async def up(
     data_dir: Annotated[
         Path, typer.Option(help="The directory of the data, kept between runs.")
-    ] = Path(".data"),
+    ] = DATA,
     temporal_port: int = PORTS.temporal,
     ui_port: int = PORTS.ui,
     base_port: Annotated[
@@ -118,7 +119,7 @@ async def _up(home: Home, settings: Settings, ports: Ports) -> None:
             await put_on_sale(parts)
             concerts = await parts.reservations.concerts()
         _say(f"On sale: {', '.join(concert.concert_id for concert in concerts)}")
-        exported = ports != PORTS or settings != Settings()
+        exported = (ports, settings, home.directory) != (PORTS, Settings(), DATA)
         _say(running.how_to_use(*COMMANDS, exported=exported))
         _say("Ctrl-C stops everything; the next `make up` goes on where this one was.")
         await running.watch()

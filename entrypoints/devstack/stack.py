@@ -16,14 +16,17 @@ from pydantic import HttpUrl, PostgresDsn, SecretStr
 from temporalio.client import Client
 
 from entrypoints.devstack.children import Child, Home, child, free_port
+from entrypoints.devstack.cluster import as_role
 from entrypoints.devstack.servers import Postgres, listens, postgres, temporal_server, until_ready
 from entrypoints.errors import StackError
+from entrypoints.roles import OWNER, name_of
 from entrypoints.settings import LOOPBACK, PREFIX, Settings
 from entrypoints.wiring import migrate_database
 from workflows.encryption import data_converter
 
 Say = Callable[[str], None]
 HEALTH, METRICS = f"{PREFIX}HEALTH_ADDRESS", f"{PREFIX}METRICS_ADDRESS"
+DATABASE = f"{PREFIX}DATABASE_URL"
 OF_CLIENTS = ("database_url", "provider_url", "mail_url", "process")  # settings a command needs
 
 
@@ -177,12 +180,17 @@ def programs(stack: Stack) -> dict[str, Program]:
     ports, files, settings = stack.ports, stack.home.directory, stack.settings
     notices = f"http://{LOOPBACK}:{ports.webhooks}/webhooks/payments"
     ours = ("-m", "entrypoints.cli")
+    runs_steps = settings.process == "choreographed"
     of_worker = {
+        **_as(settings, "worker"),
         HEALTH: f"{LOOPBACK}:{ports.worker_health}",
         METRICS: f"{LOOPBACK}:{ports.worker_metrics}",
     }
-    of_consumers = {HEALTH: f"{LOOPBACK}:{ports.consumers_health}"}
-    of_verify = {HEALTH: f"{LOOPBACK}:{ports.verify_health}"}
+    of_consumers = {
+        **_as(settings, "choreography" if runs_steps else "consumer"),
+        HEALTH: f"{LOOPBACK}:{ports.consumers_health}",
+    }
+    of_verify = {**_as(settings, "reader"), HEALTH: f"{LOOPBACK}:{ports.verify_health}"}
     of_provider = {"SANDBOX_SECRET": settings.webhook_secrets[0].get_secret_value()}
     mail = (
         *("-m", "sandbox.mail", "--data-dir", str(files / "mail")),
@@ -192,20 +200,26 @@ def programs(stack: Stack) -> dict[str, Program]:
         *("-m", "sandbox.provider", "--data-dir", str(files / "provider")),
         *("--port", str(ports.provider), "--notify-url", notices),
     )
+    webhooks = (*ours, "webhooks", "--port", str(ports.webhooks))
     found = {
         "mail": Program(mail, ports.mail),
         "provider": Program(provider, ports.provider, of_provider),
-        "webhooks": Program((*ours, "webhooks", "--port", str(ports.webhooks)), ports.webhooks),
+        "webhooks": Program(webhooks, ports.webhooks, _as(settings, "receiver")),
         "worker": Program((*ours, "worker"), ports.worker_health, of_worker),
         "consumers": Program((*ours, "consumers"), ports.consumers_health, of_consumers),
         "verify": Program((*ours, "verify", "--every", "5m"), ports.verify_health, of_verify),
         "codec": Program((*ours, "codec-server", "--port", str(ports.codec)), ports.codec),
     }
-    if settings.process == "choreographed":
+    if runs_steps:
         del found["worker"]
     if not settings.payload_keys:
         del found["codec"]
     return found
+
+
+def _as(settings: Settings, role: str) -> dict[str, str]:
+    """Return the variable by which a program connects to the database as its role."""
+    return {DATABASE: as_role(str(settings.database_url), name_of(role))}
 
 
 def environment_of(settings: Settings) -> dict[str, str | None]:
@@ -243,7 +257,8 @@ async def stack(home: Home, settings: Settings, ports: Ports, say: Say) -> Async
             parts["temporal"], metrics = server.child, server.metrics_port
             tell("temporal", address)
         settings = _settings_of(settings, ports, database)
-        await migrate_database(settings)
+        owned = {"database_url": PostgresDsn(database.url(role=OWNER))}
+        await migrate_database(settings.model_copy(update=owned))
         converter = data_converter(settings.payload_keys)
         client = await Client.connect(address, data_converter=converter, lazy=True)
         started = Stack(home, settings, ports, client, metrics, running, parts)
@@ -259,7 +274,7 @@ def _settings_of(settings: Settings, ports: Ports, database: Postgres) -> Settin
     """Return the settings of this stack: no mail leaves the machine, no money is real."""
     return settings.model_copy(
         update={
-            "database_url": PostgresDsn(database.url()),
+            "database_url": PostgresDsn(database.url(role=name_of("operator"))),
             "provider_url": HttpUrl(f"http://{LOOPBACK}:{ports.provider}"),
             "smtp_url": f"smtp://{LOOPBACK}:{ports.smtp}",
             "mail_url": HttpUrl(f"http://{LOOPBACK}:{ports.mail}"),

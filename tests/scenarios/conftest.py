@@ -1,8 +1,8 @@
 """Both twins on the real servers, behind one face: each scenario runs on either."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -15,12 +15,12 @@ from choreography.booking_expiration import run_sweeps
 from entrypoints.processes import booking_process, members, sweeps
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import BoxOffice
+from entrypoints.wiring import BoxOffice, box_office
 from tests.support.builders import PRICE, SHORT, concert
 from tests.support.clock import Clock
 from tests.support.gates import Gate, with_before
 from tests.support.provider import Provider
-from tests.support.stage import PATIENCE, Stage, mailing_office
+from tests.support.stage import PATIENCE, Stage, connecting_as, mailing_office, telling
 from tests.support.waiting import eventually
 from ticketing.ids import BookingId
 from ticketing.process import BookingProcess
@@ -30,6 +30,9 @@ from workflows.client import OrchestratedBookingProcess
 SWEEP_EVERY = timedelta(milliseconds=100)
 SHORT_HOLD = timedelta(seconds=2)
 SLOW = BookingId("slow")  # its reservation stands at the gate until that is opened
+
+
+Office = Callable[[str], AbstractAsyncContextManager[BoxOffice]]
 
 
 class Passing(Protocol):
@@ -90,15 +93,23 @@ async def twin(
     clock: Clock,
     client: Client,
 ) -> AsyncIterator[Twin]:
-    async with mailing_office(settings, rows=30) as (parts, told):
+    async with mailing_office(connecting_as("operator", settings), rows=30) as (parts, told):
         await parts.reservations.add_concert(concert(SHORT, PRICE, SHORT_HOLD, rows=30))
         orchestrated = request.param == "orchestrated"
         gate = Gate("reserve", SLOW)
-        gated = with_before(parts, gate.stop)
+
+        @asynccontextmanager
+        async def office(role: str) -> AsyncIterator[BoxOffice]:
+            """What a program stands on that connects as this role."""
+            async with box_office(connecting_as(role, settings)) as own:
+                yield with_before(telling(own, told), gate.stop)
+
         started = (
-            _orchestrated(gated, settings, client)
+            _orchestrated(office, settings, client)
             if orchestrated
-            else _choreographed(gated, settings.model_copy(update={"process": "choreographed"}))
+            else _choreographed(
+                office, parts, settings.model_copy(update={"process": "choreographed"})
+            )
         )
         async with started as (process, passing):
             yield Twin(
@@ -109,7 +120,7 @@ async def twin(
 
 @asynccontextmanager
 async def _orchestrated(
-    parts: BoxOffice, settings: Settings, client: Client
+    office: Office, settings: Settings, client: Client
 ) -> AsyncIterator[tuple[BookingProcess, Passing]]:
     skipper = TimeSkipper(client)
     passed = timedelta()
@@ -126,8 +137,14 @@ async def _orchestrated(
                     ahead[process.id] = passed
                     group.create_task(skipper.fast_forward(handle, skip))
 
-    async with worker(client, settings, parts), asyncio.TaskGroup() as group:
-        running = [group.create_task(member.run()) for member in members(settings, parts, client)]
+    async with (
+        office("worker") as of_worker,
+        office("consumer") as of_consumers,
+        worker(client, settings, of_worker),
+        asyncio.TaskGroup() as group,
+    ):
+        consumers = members(settings, of_consumers, client)
+        running = [group.create_task(consumer.run()) for consumer in consumers]
         yield (OrchestratedBookingProcess(client, settings.task_queue, patience=PATIENCE), passing)
         for task in running:
             task.cancel()
@@ -135,14 +152,14 @@ async def _orchestrated(
 
 @asynccontextmanager
 async def _choreographed(
-    parts: BoxOffice, settings: Settings
+    office: Office, of_client: BoxOffice, settings: Settings
 ) -> AsyncIterator[tuple[BookingProcess, Passing]]:
     async def passing(by: timedelta) -> None:
         """Nothing to do: the sweeps ask the database's clock."""
 
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(member.run()) for member in members(settings, parts, None)]
-        running.append(group.create_task(run_sweeps(sweeps(settings, parts), SWEEP_EVERY)))
-        yield booking_process(settings, parts, None), passing
+    async with office("choreography") as own, asyncio.TaskGroup() as group:
+        running = [group.create_task(member.run()) for member in members(settings, own, None)]
+        running.append(group.create_task(run_sweeps(sweeps(settings, own), SWEEP_EVERY)))
+        yield booking_process(settings, of_client, None), passing
         for task in running:
             task.cancel()

@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import asyncpg
+from pydantic import PostgresDsn
 
 from entrypoints.devstack.children import claim
 from entrypoints.devstack.servers import postgres
-from eventstore.postgres.migrate import migrate
-from tests.conftest import MIGRATIONS
+from entrypoints.roles import OWNER
+from entrypoints.settings import Settings
+from entrypoints.wiring import migrate_database
 from tests.support.dumps import dump
 
 STORED = Path(__file__).parents[1] / "integration" / "schema" / "schema.sql"
@@ -26,9 +27,7 @@ async def schema_of(database: str) -> str:
 async def _store() -> None:
     with TemporaryDirectory() as directory:
         async with claim(Path(directory)) as home, postgres(home, durable=False) as server:
-            connection = await asyncpg.connect(server.url())
-            await migrate(connection, MIGRATIONS)
-            await connection.close()
+            await migrate_database(Settings(database_url=PostgresDsn(server.url(role=OWNER))))
             STORED.write_text(await schema_of(server.url()))
 
 

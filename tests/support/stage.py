@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from temporalio.client import Client, WorkflowHandle
 
+from entrypoints.devstack.cluster import as_role
+from entrypoints.roles import name_of
 from entrypoints.settings import Settings
 from entrypoints.wiring import BoxOffice, box_office
 from eventstore.errors import TransientError
@@ -128,13 +130,24 @@ async def captured(
     return answer
 
 
-@asynccontextmanager
-async def mailing_office(settings: Settings, rows: int) -> AsyncIterator[Mailing]:
-    told: list[Notification] = []
+def connecting_as(role: str, settings: Settings) -> Settings:
+    """The settings of a program, which connects to the database with a role of its own."""
+    url = as_role(str(settings.database_url), name_of(role))
+    return settings.model_copy(update={"database_url": url})
+
+
+def telling(parts: BoxOffice, told: list[Notification]) -> BoxOffice:
+    """Parts whose mail ends in a list."""
 
     async def send(notification: Notification) -> None:
         told.append(notification)
 
+    return replace(parts, notifier=PostgresNotifier(parts.pool, send))
+
+
+@asynccontextmanager
+async def mailing_office(settings: Settings, rows: int) -> AsyncIterator[Mailing]:
+    told: list[Notification] = []
     async with box_office(settings) as opened:
         for on_sale in (
             concert(CONCERT, PRICE, HOLD, rows),
@@ -142,7 +155,7 @@ async def mailing_office(settings: Settings, rows: int) -> AsyncIterator[Mailing
             concert(OPEN_END, PRICE, None, rows),
         ):
             await opened.reservations.add_concert(on_sale)
-        yield replace(opened, notifier=PostgresNotifier(opened.pool, send)), told
+        yield telling(opened, told), told
 
 
 @asynccontextmanager

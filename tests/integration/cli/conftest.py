@@ -9,8 +9,10 @@ import pytest
 import structlog
 from temporalio.client import Client
 
+from entrypoints.devstack.cluster import as_role
 from entrypoints.devstack.servers import TemporalServer
 from entrypoints.processes import members
+from entrypoints.roles import name_of
 from entrypoints.settings import Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice, box_office
@@ -36,7 +38,8 @@ def servers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
     """The environment leads to the test's servers; nobody works there yet."""
-    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", database)
+    operators = as_role(database, name_of("operator"))
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", operators)
     monkeypatch.setenv("BOX_OFFICE_TASK_QUEUE", task_queue)
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal.address)
     monkeypatch.setenv("TEMPORAL_NAMESPACE", client.namespace)

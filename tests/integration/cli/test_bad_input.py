@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.devstack.children import free_port
+from entrypoints.devstack.servers import Postgres
 from entrypoints.settings import Settings
 from tests.support.terminal import run
 
@@ -225,10 +226,9 @@ async def test_a_namespace_that_is_not_there_is_a_wrong_setting(
 
 
 async def test_a_database_without_our_schemas_is_told_from_one_that_is_down(
-    servers: Settings, monkeypatch: pytest.MonkeyPatch
+    servers: Settings, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = str(servers.database_url)
-    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", f"{url.rsplit('/', 1)[0]}/postgres")
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", postgres.url("postgres"))
     ran = await run("list", "--client", "ann")
     assert ran.exit_code == 5
     assert "box-office migrate" in ran.stderr

@@ -12,6 +12,8 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from entrypoints.devstack.children import free_port
+from entrypoints.devstack.cluster import as_role
+from entrypoints.roles import OWNER
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import worker
 from entrypoints.wiring import BoxOffice
@@ -126,9 +128,16 @@ async def test_a_list_has_pages_and_shows_money_that_is_on_its_way_back(
     await provider.plan()
 
 
+async def test_the_owner_migrates_and_operators_do_not(
+    servers: Settings, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "its role may not do this" in (await error(2, "migrate"))["message"]
+    monkeypatch.setenv("BOX_OFFICE_DATABASE_URL", as_role(database, OWNER))
+    assert (await run("migrate")).stdout == "up to date\n"
+
+
 async def test_operators_see_and_repair(office: BoxOffice) -> None:
     await run("place", *A_SEAT, "--id", "b1")
-    assert (await run("migrate")).stdout == "up to date\n"
     assert (await run("rebuild-views")).stdout == "rebuilt from 2 events\n"
     assert await answer("restart-processes") == {"bookings": ["b1"], "payments": []}
     lag = await answer("lag")

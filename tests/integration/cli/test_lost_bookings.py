@@ -2,6 +2,7 @@
 
 import json
 
+import asyncpg
 import pytest
 from temporalio.client import Client
 
@@ -47,8 +48,8 @@ async def process(
     return process
 
 
-async def restore(parts: BoxOffice, *streams: str) -> None:
-    async with parts.pool.acquire() as connection, connection.transaction():
+async def restore(pool: asyncpg.Pool, *streams: str) -> None:
+    async with pool.acquire() as connection, connection.transaction():
         await connection.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
         await connection.execute(NEWER_THAN_THE_BACKUP, streams)
 
@@ -58,9 +59,9 @@ async def test_a_complete_log_lost_nothing(process: OrchestratedBookingProcess) 
 
 
 async def test_what_held_seats_is_told_as_commands_in_the_order_of_the_bookings(
-    process: OrchestratedBookingProcess, parts: BoxOffice
+    process: OrchestratedBookingProcess, pool: asyncpg.Pool
 ) -> None:
-    await restore(parts, "booking-old")
+    await restore(pool, "booking-old")
     ran = await run("lost-bookings", "--since", "1h")
     assert ran == Ran(
         0,

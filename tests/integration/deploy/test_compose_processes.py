@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from entrypoints.devstack.children import Child, claim
+from entrypoints.devstack.cluster import ADMIN, passwords_of
 from entrypoints.devstack.servers import postgres, temporal_server
 from entrypoints.settings import LOOPBACK
 from tests.integration.deploy.compose import interpolated, is_job, load, ours
@@ -23,7 +24,10 @@ from tests.integration.deploy.machine import Machine
 from tests.support.waiting import eventually
 
 VARIABLES = {  # of .env
-    "POSTGRES_PASSWORD": "of-the-database",
+    **{
+        f"POSTGRES_{role.upper()}_PASSWORD": f"only-the-{role}-knows-it"
+        for role in ("owner", "worker", "consumer", "receiver", "operator")
+    },
     "TEMPORAL_POSTGRES_PASSWORD": "of-the-other",
     "GRAFANA_PASSWORD": "of-its-admin",
     "BOX_OFFICE_WEBHOOK_SECRETS": "only the provider and we know it",
@@ -38,17 +42,18 @@ LONG_RUNNING = [name for name, service in OURS.items() if not is_job(service)]
 @asynccontextmanager
 async def _up(directory: Path) -> AsyncIterator[tuple[Machine, dict[str, Child]]]:
     """`docker compose --profile codec up`: the machine and our processes on it."""
-    services = interpolated(COMPOSE["services"], VARIABLES)
     async with (
         claim(directory) as home,
         postgres(home, durable=False) as database,
         temporal_server(home, durable=False) as server,
         AsyncExitStack() as running,
     ):
-        machine = Machine(home, services)
+        variables = {**VARIABLES, "POSTGRES_PASSWORD": passwords_of(home)[ADMIN]}
+        machine = Machine(home, interpolated(COMPOSE["services"], variables))
         machine.ports.update({("postgres", 5432): database.port, ("temporal", 7233): server.port})
-        async with machine.run("migrate") as migrating:
-            assert await migrating.wait() == 0, migrating.log_tail()
+        for name in ("logins", "migrate"):
+            async with machine.run(name) as job:
+                assert await job.wait() == 0, job.log_tail()
         started = {
             name: await running.enter_async_context(machine.run(name)) for name in LONG_RUNNING
         }

@@ -60,7 +60,7 @@ async def test_an_ordinary_trigger_sleeps_in_replica_mode(connection: asyncpg.Co
     assert await connection.execute("DELETE FROM es.event") == "DELETE 1"
 
 
-@pytest.mark.parametrize("role", ["es_writer", "es_consumer"])
+@pytest.mark.parametrize("role", ["box_office_worker", "box_office_consumer"])
 async def test_others_may_not_even_try(connection: asyncpg.Connection, role: str) -> None:
     await connection.execute(f"SET LOCAL ROLE {role}")
     for sql in (
@@ -73,9 +73,9 @@ async def test_others_may_not_even_try(connection: asyncpg.Connection, role: str
 
 
 async def test_a_writer_appends_and_a_consumer_reads(connection: asyncpg.Connection) -> None:
-    await connection.execute("SET LOCAL ROLE es_writer")
+    await connection.execute("SET LOCAL ROLE box_office_worker")
     await append_in(connection, stream(), 2)
-    await connection.execute("SET LOCAL ROLE es_consumer")
+    await connection.execute("SET LOCAL ROLE box_office_consumer")
     assert await connection.fetchval("SELECT count(*) FROM es.event") == 2
     await connection.execute("INSERT INTO es.member VALUES ('view', gen_random_uuid(), es.now())")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -4,23 +4,23 @@ ALTER SCHEMA es OWNER TO es_owner;
 
 CREATE SCHEMA notifications;
 
-ALTER SCHEMA notifications OWNER TO box_office;
+ALTER SCHEMA notifications OWNER TO box_office_owner;
 
 CREATE SCHEMA payments;
 
-ALTER SCHEMA payments OWNER TO box_office;
+ALTER SCHEMA payments OWNER TO box_office_owner;
 
 CREATE SCHEMA reservations;
 
-ALTER SCHEMA reservations OWNER TO box_office;
+ALTER SCHEMA reservations OWNER TO box_office_owner;
 
 CREATE SCHEMA verification;
 
-ALTER SCHEMA verification OWNER TO box_office;
+ALTER SCHEMA verification OWNER TO box_office_owner;
 
 CREATE SCHEMA views;
 
-ALTER SCHEMA views OWNER TO box_office;
+ALTER SCHEMA views OWNER TO box_office_owner;
 
 CREATE FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -32,8 +32,6 @@ DECLARE
   head bigint;
   home integer;
   pos bigint;
-  link bytea;
-  category text;
 BEGIN
   -- A NULL would make the comparisons below neither true nor false. Above READ COMMITTED the
   -- statements below would not see what was committed while this one waited for the lock.
@@ -41,7 +39,6 @@ BEGIN
                p_data, p_metadata) > 0
      OR n = 0 OR p_expected < -2
      OR (cardinality(p_types), cardinality(p_schemas), cardinality(p_data)) <> (n, n, n)
-     OR jsonb_typeof(p_metadata) <> 'object'
      OR current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE invalid_parameter_value
       USING MESSAGE = 'es.append: malformed arguments, or not READ COMMITTED';
@@ -51,55 +48,43 @@ BEGIN
   -- without it two appends would compute the same position and one would fail.
   PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slice);
 
+  -- This command again? Asked before the version, or a retry would see its own success as a conflict.
+  SELECT e.command_hash, e.version, e.version + e.command_size - 1,
+         e.position + e.command_size - 1, e.recorded_at
+    INTO known, first_version, last_version, last_position, recorded_at
+    FROM es.event e
+   WHERE e.stream_id = p_stream AND e.command_id = p_command AND e.ordinal = 0;
+  IF FOUND THEN
+    outcome := CASE WHEN known = p_hash THEN 'duplicate' ELSE 'reused' END;
+    RETURN;
+  END IF;
+
   SELECT e.version, e.slice INTO head, home
     FROM es.event e WHERE e.stream_id = p_stream ORDER BY e.version DESC LIMIT 1;
-  IF head IS NULL THEN
-    head := 0;
-  ELSE
-    -- This command again? Asked before the version, or a retry would see its own success as a
-    -- conflict.
-    SELECT e.command_hash, e.version, e.version + e.command_size - 1,
-           e.position + e.command_size - 1, e.recorded_at
-      INTO known, first_version, last_version, last_position, recorded_at
-      FROM es.event e
-     WHERE e.stream_id = p_stream AND e.command_id = p_command AND e.ordinal = 0;
-    IF FOUND THEN
-      outcome := CASE WHEN known = p_hash THEN 'duplicate' ELSE 'reused' END;
-      RETURN;
-    END IF;
+  IF home <> p_slice THEN
+    RAISE invalid_parameter_value
+      USING MESSAGE = format('es.append: stream %s lives in slice %s, not %s', p_stream, home, p_slice);
   END IF;
+  head := coalesce(head, 0);
   IF NOT (p_expected = -1 OR (p_expected = -2 AND head > 0) OR p_expected = head) THEN
     outcome := 'conflict';
     last_version := head;
     RETURN;
   END IF;
 
-  SELECT e.position, e.hash, split_part(e.stream_id, '-', 1)
-    INTO pos, link, category
+  SELECT e.position INTO pos
     FROM es.event e WHERE e.slice = p_slice ORDER BY e.position DESC LIMIT 1;
   IF NOT FOUND THEN
-    SELECT s.floor, s.floor_hash, s.category INTO pos, link, category
-      FROM es.slice s WHERE s.slice = p_slice;
-  END IF;
-  IF home <> p_slice OR category IS DISTINCT FROM split_part(p_stream, '-', 1) THEN
-    RAISE invalid_parameter_value
-      USING MESSAGE = format('es.append: stream %s does not live in slice %s', p_stream, p_slice);
+    SELECT s.floor INTO STRICT pos FROM es.slice s WHERE s.slice = p_slice;
   END IF;
 
   recorded_at := es.now();
-  FOR i IN 1..n LOOP
-    IF jsonb_typeof(p_data[i]) <> 'object' THEN
-      RAISE invalid_parameter_value USING MESSAGE = 'es.append: data is not an object';
-    END IF;
-    link := es.event_hash(
-      link, p_slice, pos + i, head + i, recorded_at, p_event_ids[i], p_command, p_hash,
-      (i - 1)::smallint, n::smallint, p_schemas[i], p_stream, p_types[i], p_data[i], p_metadata);
-    INSERT INTO es.event (position, version, recorded_at, event_id, command_id, command_hash, slice,
-                          ordinal, command_size, schema_version, stream_id, event_type, data,
-                          metadata, hash)
-    VALUES (pos + i, head + i, recorded_at, p_event_ids[i], p_command, p_hash, p_slice, i - 1, n,
-            p_schemas[i], p_stream, p_types[i], p_data[i], p_metadata, link);
-  END LOOP;
+  INSERT INTO es.event (position, version, recorded_at, event_id, command_id, command_hash, slice,
+                        ordinal, command_size, schema_version, stream_id, event_type, data, metadata)
+  SELECT pos + t.ord, head + t.ord, append.recorded_at, t.event_id, p_command, p_hash, p_slice,
+         t.ord - 1, n, t.schema_version, p_stream, t.event_type, t.data, p_metadata
+    FROM unnest(p_event_ids, p_types, p_schemas, p_data)
+         WITH ORDINALITY AS t (event_id, event_type, schema_version, data, ord);
   outcome := 'appended';
   first_version := head + 1;
   last_version := head + n;
@@ -107,12 +92,6 @@ BEGIN
 END $$;
 
 ALTER FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) OWNER TO es_owner;
-
-CREATE FUNCTION es.event_hash(previous bytea, slice integer, "position" bigint, version bigint, recorded_at timestamp with time zone, event_id uuid, command_id uuid, command_hash uuid, ordinal smallint, command_size smallint, schema_version smallint, stream_id text, event_type text, data jsonb, metadata jsonb) RETURNS bytea
-    LANGUAGE sql STABLE
-    RETURN sha256(convert_to((json_build_array(encode(previous, 'hex'::text), slice, "position", version, EXTRACT(epoch FROM recorded_at), event_id, command_id, command_hash, ordinal, command_size, schema_version, stream_id, event_type, data, metadata))::text, 'UTF8'::name));
-
-ALTER FUNCTION es.event_hash(previous bytea, slice integer, "position" bigint, version bigint, recorded_at timestamp with time zone, event_id uuid, command_id uuid, command_hash uuid, ordinal smallint, command_size smallint, schema_version smallint, stream_id text, event_type text, data jsonb, metadata jsonb) OWNER TO es_owner;
 
 CREATE FUNCTION es.now() RETURNS timestamp with time zone
     LANGUAGE sql
@@ -129,63 +108,6 @@ END $$;
 
 ALTER FUNCTION es.refuse() OWNER TO es_owner;
 
-CREATE TABLE es.event (
-    "position" bigint NOT NULL,
-    version bigint NOT NULL,
-    recorded_at timestamp with time zone NOT NULL,
-    event_id uuid NOT NULL,
-    command_id uuid NOT NULL,
-    command_hash uuid NOT NULL,
-    slice integer NOT NULL,
-    ordinal smallint NOT NULL,
-    command_size smallint NOT NULL,
-    schema_version smallint NOT NULL,
-    stream_id text NOT NULL COLLATE pg_catalog."C",
-    event_type text NOT NULL COLLATE pg_catalog."C",
-    data jsonb NOT NULL,
-    metadata jsonb NOT NULL,
-    hash bytea NOT NULL,
-    CONSTRAINT event_numbers CHECK ((("position" > 0) AND (version > 0) AND (ordinal >= 0) AND (ordinal < command_size)))
-)
-WITH (autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02');
-
-ALTER TABLE es.event OWNER TO es_owner;
-
-CREATE TABLE es.slice (
-    slice integer NOT NULL,
-    category text NOT NULL,
-    floor bigint DEFAULT 0 NOT NULL,
-    floor_hash bytea DEFAULT '\x'::bytea NOT NULL,
-    sealed bigint DEFAULT 0 NOT NULL,
-    sealed_hash bytea DEFAULT '\x'::bytea NOT NULL
-);
-
-ALTER TABLE es.slice OWNER TO es_owner;
-
-CREATE FUNCTION es.seal() RETURNS void
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    BEGIN ATOMIC
- UPDATE es.slice s SET sealed = behind."position", sealed_hash = behind.hash
-    FROM ( SELECT old.slice,
-             last."position",
-             last.hash
-            FROM (es.slice old
-              CROSS JOIN LATERAL ( SELECT e."position",
-                     e.hash
-                    FROM es.event e
-                   WHERE (e.slice = old.slice)
-                   ORDER BY e."position" DESC
-                  LIMIT 1) last)
-           WHERE ((last."position" > old.sealed) AND ((old.sealed <= old.floor) OR (EXISTS ( SELECT
-                    FROM es.event e
-                   WHERE ((e.slice = old.slice) AND (e."position" = old.sealed) AND (e.hash = old.sealed_hash))))))
-          FOR NO KEY UPDATE OF old SKIP LOCKED) behind
-   WHERE (s.slice = behind.slice);
-END;
-
-ALTER FUNCTION es.seal() OWNER TO es_owner;
-
 CREATE FUNCTION reservations.refuse() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -193,7 +115,7 @@ BEGIN
   RAISE restrict_violation USING MESSAGE = 'reservations.journal is append-only';
 END $$;
 
-ALTER FUNCTION reservations.refuse() OWNER TO box_office;
+ALTER FUNCTION reservations.refuse() OWNER TO box_office_owner;
 
 CREATE TABLE es.checkpoint (
     consumer text NOT NULL,
@@ -221,6 +143,27 @@ CREATE TABLE es.dead_letter (
 
 ALTER TABLE es.dead_letter OWNER TO es_owner;
 
+CREATE TABLE es.event (
+    "position" bigint NOT NULL,
+    version bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    event_id uuid NOT NULL,
+    command_id uuid NOT NULL,
+    command_hash uuid NOT NULL,
+    slice integer NOT NULL,
+    ordinal smallint NOT NULL,
+    command_size smallint NOT NULL,
+    schema_version smallint NOT NULL,
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    data jsonb NOT NULL,
+    metadata jsonb NOT NULL,
+    CONSTRAINT event_numbers CHECK ((("position" > 0) AND (version > 0) AND (ordinal >= 0) AND (ordinal < command_size)))
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02');
+
+ALTER TABLE es.event OWNER TO es_owner;
+
 CREATE TABLE es.member (
     consumer text NOT NULL,
     member uuid NOT NULL,
@@ -230,6 +173,14 @@ WITH (fillfactor='50');
 
 ALTER TABLE es.member OWNER TO es_owner;
 
+CREATE TABLE es.slice (
+    slice integer NOT NULL,
+    category text NOT NULL,
+    floor bigint DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE es.slice OWNER TO es_owner;
+
 CREATE TABLE notifications.mark (
     kind text NOT NULL,
     about text NOT NULL COLLATE pg_catalog."C",
@@ -237,7 +188,7 @@ CREATE TABLE notifications.mark (
     sent_at timestamp with time zone
 );
 
-ALTER TABLE notifications.mark OWNER TO box_office;
+ALTER TABLE notifications.mark OWNER TO box_office_owner;
 
 CREATE TABLE payments.notice (
     notice_id text NOT NULL COLLATE pg_catalog."C",
@@ -247,7 +198,7 @@ CREATE TABLE payments.notice (
     content jsonb NOT NULL
 );
 
-ALTER TABLE payments.notice OWNER TO box_office;
+ALTER TABLE payments.notice OWNER TO box_office_owner;
 
 CREATE TABLE public.migration (
     name text NOT NULL,
@@ -255,7 +206,7 @@ CREATE TABLE public.migration (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
-ALTER TABLE public.migration OWNER TO box_office;
+ALTER TABLE public.migration OWNER TO box_office_owner;
 
 CREATE TABLE reservations.concert (
     concert_id text NOT NULL COLLATE pg_catalog."C",
@@ -267,7 +218,7 @@ CREATE TABLE reservations.concert (
     zones jsonb NOT NULL
 );
 
-ALTER TABLE reservations.concert OWNER TO box_office;
+ALTER TABLE reservations.concert OWNER TO box_office_owner;
 
 CREATE TABLE reservations.hold (
     concert_id text NOT NULL COLLATE pg_catalog."C",
@@ -277,7 +228,7 @@ CREATE TABLE reservations.hold (
     attempt bigint NOT NULL
 );
 
-ALTER TABLE reservations.hold OWNER TO box_office;
+ALTER TABLE reservations.hold OWNER TO box_office_owner;
 
 CREATE TABLE reservations.journal (
     entry bigint NOT NULL,
@@ -290,7 +241,7 @@ CREATE TABLE reservations.journal (
     CONSTRAINT journal_what_check CHECK ((what = ANY (ARRAY['held'::text, 'refused'::text, 'released'::text, 'tombstone'::text])))
 );
 
-ALTER TABLE reservations.journal OWNER TO box_office;
+ALTER TABLE reservations.journal OWNER TO box_office_owner;
 
 ALTER TABLE reservations.journal ALTER COLUMN entry ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME reservations.journal_entry_seq
@@ -311,7 +262,7 @@ CREATE TABLE reservations.reservation (
     CONSTRAINT reservation_answered CHECK ((num_nulls(concert_id, seats, answer) = ANY (ARRAY[0, 3])))
 );
 
-ALTER TABLE reservations.reservation OWNER TO box_office;
+ALTER TABLE reservations.reservation OWNER TO box_office_owner;
 
 CREATE TABLE reservations.seat (
     concert_id text NOT NULL COLLATE pg_catalog."C",
@@ -323,7 +274,7 @@ CREATE TABLE reservations.seat (
     CONSTRAINT seat_seat_row_check CHECK ((seat_row > 0))
 );
 
-ALTER TABLE reservations.seat OWNER TO box_office;
+ALTER TABLE reservations.seat OWNER TO box_office_owner;
 
 CREATE VIEW verification.booking_event AS
  SELECT substr(stream_id, (length('booking-'::text) + 1)) AS booking_id,
@@ -345,7 +296,7 @@ CREATE VIEW verification.booking_event AS
    FROM es.event e
   WHERE (stream_id ~~ 'booking-%'::text);
 
-ALTER VIEW verification.booking_event OWNER TO box_office;
+ALTER VIEW verification.booking_event OWNER TO box_office_owner;
 
 CREATE VIEW verification.booking AS
  SELECT booking_id,
@@ -361,7 +312,7 @@ CREATE VIEW verification.booking AS
    FROM verification.booking_event e
   GROUP BY booking_id;
 
-ALTER VIEW verification.booking OWNER TO box_office;
+ALTER VIEW verification.booking OWNER TO box_office_owner;
 
 CREATE VIEW verification.held_seats AS
  SELECT booking_id,
@@ -369,7 +320,7 @@ CREATE VIEW verification.held_seats AS
    FROM reservations.hold h
   GROUP BY booking_id;
 
-ALTER VIEW verification.held_seats OWNER TO box_office;
+ALTER VIEW verification.held_seats OWNER TO box_office_owner;
 
 CREATE VIEW verification.payment AS
  SELECT substr(stream_id, (length('payment-'::text) + 1)) AS payment_id,
@@ -382,7 +333,7 @@ CREATE VIEW verification.payment AS
   WHERE (stream_id ~~ 'payment-%'::text)
   GROUP BY stream_id;
 
-ALTER VIEW verification.payment OWNER TO box_office;
+ALTER VIEW verification.payment OWNER TO box_office_owner;
 
 CREATE VIEW verification.promised_seat AS
  SELECT r.booking_id,
@@ -394,7 +345,7 @@ CREATE VIEW verification.promised_seat AS
      CROSS JOIN LATERAL jsonb_to_recordset(r.seats) s("row" integer, number integer))
   WHERE (((r.answer ->> 'type'::text) = 'Reserved'::text) AND (r.released_at IS NULL));
 
-ALTER VIEW verification.promised_seat OWNER TO box_office;
+ALTER VIEW verification.promised_seat OWNER TO box_office_owner;
 
 CREATE TABLE views.booking (
     booking_id text NOT NULL COLLATE pg_catalog."C",
@@ -415,7 +366,7 @@ CREATE TABLE views.booking (
     CONSTRAINT booking_version_check CHECK ((version > 0))
 );
 
-ALTER TABLE views.booking OWNER TO box_office;
+ALTER TABLE views.booking OWNER TO box_office_owner;
 
 CREATE TABLE views.payment (
     payment_id text NOT NULL COLLATE pg_catalog."C",
@@ -431,7 +382,7 @@ CREATE TABLE views.payment (
     CONSTRAINT payment_version_check CHECK ((version > 0))
 );
 
-ALTER TABLE views.payment OWNER TO box_office;
+ALTER TABLE views.payment OWNER TO box_office_owner;
 
 ALTER TABLE ONLY es.checkpoint
     ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (consumer, generation, slice);
@@ -522,25 +473,101 @@ ALTER TABLE ONLY reservations.hold
 ALTER TABLE ONLY reservations.seat
     ADD CONSTRAINT seat_concert_id_fkey FOREIGN KEY (concert_id) REFERENCES reservations.concert(concert_id);
 
-GRANT USAGE ON SCHEMA es TO es_writer;
-GRANT USAGE ON SCHEMA es TO es_consumer;
+GRANT USAGE ON SCHEMA es TO box_office_consumer;
+GRANT USAGE ON SCHEMA es TO box_office_reader;
+GRANT USAGE ON SCHEMA es TO box_office_receiver;
+GRANT USAGE ON SCHEMA es TO box_office_worker;
+
+GRANT USAGE ON SCHEMA notifications TO box_office_reader;
+GRANT USAGE ON SCHEMA notifications TO box_office_worker;
+
+GRANT USAGE ON SCHEMA payments TO box_office_reader;
+GRANT USAGE ON SCHEMA payments TO box_office_receiver;
+
+GRANT USAGE ON SCHEMA reservations TO box_office_consumer;
+GRANT USAGE ON SCHEMA reservations TO box_office_operator;
+GRANT USAGE ON SCHEMA reservations TO box_office_reader;
+GRANT USAGE ON SCHEMA reservations TO box_office_worker;
+
+GRANT USAGE ON SCHEMA verification TO box_office_reader;
+
+GRANT USAGE ON SCHEMA views TO box_office_consumer;
+GRANT USAGE ON SCHEMA views TO box_office_operator;
+GRANT USAGE ON SCHEMA views TO box_office_reader;
 
 REVOKE ALL ON FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) TO es_writer;
+GRANT ALL ON FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) TO box_office_worker;
+GRANT ALL ON FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) TO box_office_receiver;
 
-REVOKE ALL ON FUNCTION es.event_hash(previous bytea, slice integer, "position" bigint, version bigint, recorded_at timestamp with time zone, event_id uuid, command_id uuid, command_hash uuid, ordinal smallint, command_size smallint, schema_version smallint, stream_id text, event_type text, data jsonb, metadata jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION es.now() FROM PUBLIC;
+GRANT ALL ON FUNCTION es.now() TO box_office_worker;
+GRANT ALL ON FUNCTION es.now() TO box_office_consumer;
+GRANT ALL ON FUNCTION es.now() TO box_office_receiver;
+GRANT ALL ON FUNCTION es.now() TO box_office_reader;
 
-GRANT SELECT ON TABLE es.event TO es_writer;
-GRANT SELECT ON TABLE es.event TO es_consumer;
+REVOKE ALL ON FUNCTION es.refuse() FROM PUBLIC;
 
-GRANT SELECT ON TABLE es.slice TO es_writer;
-GRANT SELECT ON TABLE es.slice TO es_consumer;
+REVOKE ALL ON FUNCTION reservations.refuse() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION es.seal() FROM PUBLIC;
-GRANT ALL ON FUNCTION es.seal() TO es_consumer;
+GRANT SELECT,INSERT,UPDATE ON TABLE es.checkpoint TO box_office_consumer;
+GRANT SELECT ON TABLE es.checkpoint TO box_office_reader;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE es.checkpoint TO es_consumer;
+GRANT SELECT,INSERT,UPDATE ON TABLE es.dead_letter TO box_office_consumer;
+GRANT SELECT ON TABLE es.dead_letter TO box_office_reader;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE es.dead_letter TO es_consumer;
+GRANT SELECT ON TABLE es.event TO box_office_worker;
+GRANT SELECT ON TABLE es.event TO box_office_consumer;
+GRANT SELECT ON TABLE es.event TO box_office_receiver;
+GRANT SELECT ON TABLE es.event TO box_office_reader;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE es.member TO es_consumer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE es.member TO box_office_consumer;
+GRANT SELECT ON TABLE es.member TO box_office_reader;
+
+GRANT SELECT ON TABLE es.slice TO box_office_worker;
+GRANT SELECT ON TABLE es.slice TO box_office_consumer;
+GRANT SELECT ON TABLE es.slice TO box_office_receiver;
+GRANT SELECT ON TABLE es.slice TO box_office_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE notifications.mark TO box_office_worker;
+GRANT SELECT ON TABLE notifications.mark TO box_office_reader;
+
+GRANT SELECT,INSERT ON TABLE payments.notice TO box_office_receiver;
+GRANT SELECT ON TABLE payments.notice TO box_office_reader;
+
+GRANT SELECT ON TABLE reservations.concert TO box_office_worker;
+GRANT SELECT ON TABLE reservations.concert TO box_office_consumer;
+GRANT SELECT ON TABLE reservations.concert TO box_office_reader;
+GRANT INSERT,UPDATE ON TABLE reservations.concert TO box_office_operator;
+
+GRANT SELECT,INSERT,DELETE ON TABLE reservations.hold TO box_office_worker;
+GRANT SELECT ON TABLE reservations.hold TO box_office_consumer;
+GRANT SELECT ON TABLE reservations.hold TO box_office_reader;
+
+GRANT INSERT ON TABLE reservations.journal TO box_office_worker;
+GRANT SELECT ON TABLE reservations.journal TO box_office_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE reservations.reservation TO box_office_worker;
+GRANT SELECT ON TABLE reservations.reservation TO box_office_reader;
+
+GRANT SELECT ON TABLE reservations.seat TO box_office_worker;
+GRANT SELECT ON TABLE reservations.seat TO box_office_consumer;
+GRANT SELECT ON TABLE reservations.seat TO box_office_reader;
+GRANT INSERT,DELETE,UPDATE ON TABLE reservations.seat TO box_office_operator;
+
+GRANT SELECT ON TABLE verification.booking_event TO box_office_reader;
+
+GRANT SELECT ON TABLE verification.booking TO box_office_reader;
+
+GRANT SELECT ON TABLE verification.held_seats TO box_office_reader;
+
+GRANT SELECT ON TABLE verification.payment TO box_office_reader;
+
+GRANT SELECT ON TABLE verification.promised_seat TO box_office_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE views.booking TO box_office_consumer;
+GRANT SELECT ON TABLE views.booking TO box_office_reader;
+GRANT DELETE ON TABLE views.booking TO box_office_operator;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE views.payment TO box_office_consumer;
+GRANT SELECT ON TABLE views.payment TO box_office_reader;
+GRANT DELETE ON TABLE views.payment TO box_office_operator;

@@ -5,7 +5,7 @@ import asyncpg
 from tests.support.schema import STORED, schema_of
 
 ONE_TOO_MANY = """
-GRANT INSERT ON es.event TO es_writer;
+GRANT INSERT ON es.event TO box_office_worker;
 ALTER TABLE views.booking ALTER COLUMN total SET NOT NULL;
 """
 
@@ -19,6 +19,6 @@ async def test_a_grant_or_a_constraint_too_many_is_found(database: str, pool: as
     stored = set((await schema_of(database)).splitlines())
     await pool.execute(ONE_TOO_MANY)
     assert set((await schema_of(database)).splitlines()) - stored == {
-        "GRANT SELECT,INSERT ON TABLE es.event TO es_writer;",
+        "GRANT SELECT,INSERT ON TABLE es.event TO box_office_worker;",
         "    total jsonb NOT NULL,",
     }
