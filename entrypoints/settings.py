@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ LOOPBACK = "127.0.0.1"  # nobody beyond this machine gets there
 TEMPORAL_ADDRESS = "localhost:7233"  # unless TEMPORAL_* say otherwise
 Token = Annotated[SecretStr, Field(min_length=16)]  # fewer characters can be guessed
 PORT_MAX = 65_535
+TLS_MODES = ("require", "verify-ca", "verify-full")  # of Postgres: those that never do without
 CHECKOUT = Path(__file__).parents[1]
 
 
@@ -115,6 +117,11 @@ class Settings(BaseSettings):
     login_passwords: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         description="The passwords that `box-office logins` sets, as `role:password`.",
+    )
+    without_tls: Annotated[tuple[Literal["postgres", "temporal", "smtp"], ...], NoDecode] = Field(
+        default=(),
+        description="Servers on other machines that may be reached without TLS, as "
+        "`postgres,temporal,smtp`. Only for a network that nobody else can read.",
     )
     provider_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8400"), description="The URL of the payment provider."
@@ -210,7 +217,8 @@ class Settings(BaseSettings):
         return values
 
     @field_validator(
-        "login_passwords", "webhook_secrets", "payload_keys", "codec_origins", mode="before"
+        *("login_passwords", "webhook_secrets", "payload_keys", "codec_origins", "without_tls"),
+        mode="before",
     )
     @classmethod
     def _at_commas(cls, value: Any) -> Any:
@@ -221,6 +229,21 @@ class Settings(BaseSettings):
     def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         key_ring(value)
         return value
+
+    @model_validator(mode="after")
+    def _reaches_postgres_by_tls(self) -> Self:
+        hosts = [host["host"] or "" for host in self.database_url.hosts()]
+        mode = dict(self.database_url.query_params()).get("sslmode")
+        if mode not in TLS_MODES and any(self.needs_tls("postgres", host) for host in hosts):
+            raise ValueError(
+                "BOX_OFFICE_DATABASE_URL leads to another machine, so it needs "
+                "sslmode=verify-full&sslrootcert=FILE (docs/access.md)"
+            )
+        return self
+
+    def needs_tls(self, server: Literal["postgres", "temporal", "smtp"], host: str) -> bool:
+        """Return whether a server must not be reached without TLS: it is on another machine."""
+        return server not in self.without_tls and not is_local(host)
 
     @property
     def client_patience(self) -> timedelta:
@@ -263,6 +286,14 @@ class WorkerVersion(BaseSettings):
         if self.deployment_name and not self.worker_build_id:
             raise ValueError("TEMPORAL_WORKER_BUILD_ID is needed: this is no git checkout")
         return self
+
+
+def is_local(host: str) -> bool:
+    """Return whether a host is this machine, over its loopback device."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def temporal_address() -> str:

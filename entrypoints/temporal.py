@@ -16,7 +16,7 @@ from activities.payments import PaymentActivities
 from activities.provider import ProviderActivities
 from activities.reservations import ReservationActivities
 from activities.terms import TermsActivities
-from entrypoints.errors import unreachable
+from entrypoints.errors import BadSetting, unreachable
 from entrypoints.interrupts import SHUTDOWN, draining
 from entrypoints.observability.health import Readiness, health, routes
 from entrypoints.observability.telemetry import (
@@ -38,10 +38,13 @@ async def connect_temporal(settings: Settings) -> Client:
     """Connect to the server that `TEMPORAL_*` names.
 
     Raises:
-        Failure: nobody answers there.
+        Failure: nobody answers there, or it is on another machine and TLS is switched off.
     """
     connect = ClientConfig.load_client_connect_config()
     connect["target_host"] = temporal_address()
+    is_needed = settings.needs_tls("temporal", temporal_address().rpartition(":")[0])
+    if is_needed and connect.setdefault("tls", True) is False:
+        raise BadSetting("TEMPORAL_TLS", "another machine is reached by TLS only (docs/access.md)")
     runtime = temporal_runtime(settings.metrics_address)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):

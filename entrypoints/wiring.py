@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -232,5 +233,8 @@ def _sender(settings: Settings) -> Sender:
     if not settings.smtp_url:
         return notification_log.send
     return SmtpSender(
-        settings.smtp_url, mail_from=settings.mail_from, domain=settings.mail_domain
+        settings.smtp_url,
+        mail_from=settings.mail_from,
+        domain=settings.mail_domain,
+        tls=settings.needs_tls("smtp", urlsplit(settings.smtp_url).hostname or ""),
     ).send

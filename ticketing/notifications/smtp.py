@@ -20,7 +20,7 @@ QUIT_SECONDS = 0.2  # the server has accepted the message by then; QUIT is only 
 class SmtpSender:
     """Sends mail to `<client id>@<domain>`, since a client's id is all that we know."""
 
-    def __init__(self, url: str, *, mail_from: str, domain: str) -> None:
+    def __init__(self, url: str, *, mail_from: str, domain: str, tls: bool = False) -> None:
         """Configure the mail server.
 
         Args:
@@ -28,6 +28,7 @@ class SmtpSender:
                 sends a password without TLS; `smtps://` uses TLS from the start.
             mail_from: the sender's address.
             domain: the domain of the clients' addresses.
+            tls: no message is sent without TLS either.
 
         Raises:
             ValueError: the URL or the sender's address is malformed.
@@ -46,7 +47,7 @@ class SmtpSender:
             username=server.username and unquote(server.username),
             password=server.password and unquote(server.password),
             use_tls=at_once,
-            start_tls=True if server.password and not at_once else None,
+            start_tls=True if (server.password or tls) and not at_once else None,
         )
 
     async def send(self, notification: Notification) -> None:
