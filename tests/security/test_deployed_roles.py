@@ -14,6 +14,7 @@ OF_COMPOSE = {
     "migrate": ("box_office_owner", "POSTGRES_OWNER_PASSWORD"),
     "worker": ("box_office_worker", "POSTGRES_WORKER_PASSWORD"),
     "consumers": ("box_office_consumer", "POSTGRES_CONSUMER_PASSWORD"),
+    "verify": ("box_office_reader", "POSTGRES_READER_PASSWORD"),
     "webhooks": ("box_office_receiver", "POSTGRES_RECEIVER_PASSWORD"),
     "cli": ("box_office_operator", "POSTGRES_OPERATOR_PASSWORD"),
 }
@@ -21,6 +22,7 @@ OF_KUBERNETES = {
     "migrate": ["owner-database-url"],
     "worker": ["worker-database-url"],
     "consumers": ["consumer-database-url"],
+    "verify": ["reader-database-url"],
     "webhooks": ["receiver-database-url"],
 }
 

@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from entrypoints.wiring import box_office
 from tests.scenarios.conftest import Twin, settings, twin
 from tests.support.builders import HOLD, place
+from tests.support.stage import connecting_as
 from tests.support.waiting import eventually
 from ticketing.ids import BookingId, PaymentId
 from ticketing.payment.commands import ReportPayment
@@ -23,7 +25,8 @@ async def told(twin: Twin, type: str, payment: ProviderPayment) -> None:
     notice = Notice(
         notice_id=NoticeId(type), type=type, created_at=payment.captured_at, payment=payment
     )
-    assert await twin.parts.notices.receive(notice) == "stored"
+    async with box_office(connecting_as("receiver", twin.settings)) as receiver:
+        assert await receiver.notices.receive(notice) == "stored"
 
 
 async def refused(twin: Twin, reason: str) -> None:

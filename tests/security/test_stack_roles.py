@@ -21,8 +21,8 @@ SELECT DISTINCT usename
 @pytest.mark.parametrize(
     ("process", "roles"),
     [
-        ("orchestrated", {"worker", "consumer", "receiver"}),
-        ("choreographed", {"choreography", "receiver"}),
+        ("orchestrated", {"worker", "consumer", "receiver", "reader"}),
+        ("choreographed", {"choreography", "receiver", "reader"}),
     ],
 )
 async def test_each_program_of_the_stack_has_its_own_role_and_knows_no_password(

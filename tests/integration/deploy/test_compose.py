@@ -80,7 +80,7 @@ OURS = {"worker", "consumers", "verify", "cli"}  # those that reach both servers
 @pytest.mark.parametrize(
     ("server", "reached_by"),
     [
-        ("postgres", {"migrate", "webhooks", *OURS}),
+        ("postgres", {"logins", "migrate", "webhooks", *OURS}),
         (
             "temporal",
             {"temporal-postgres", "temporal-schema", "temporal-namespace", "temporal-ui"}
@@ -121,7 +121,7 @@ NO_MODULE = ["python", "-m", "entrypoints.wroker"]
         ("worker", {"read_only": False}, "is not locked down: read_only, cap_drop, security_opt"),
         ("grafana", {"cap_drop": []}, "is not locked down: read_only, cap_drop, security_opt"),
         ("temporal", {"cap_drop": None}, "is not locked down: read_only, cap_drop, security_opt"),
-        ("migrate", {"networks": ["outside"]}, "is in no network with postgres"),
+        ("logins", {"networks": ["outside"]}, "is in no network with postgres"),
         ("worker", {"networks": None}, "is in the network of everybody who names none"),
         ("worker", {"networks": ["database", "typo"]}, "there is no network typo"),
         (
@@ -170,7 +170,7 @@ def test_a_fault_is_found(name: str, changes: dict[str, Any], fault: str) -> Non
 def test_more_connections_than_postgres_takes_are_found() -> None:
     damaged = load()
     damaged["services"]["worker"]["deploy"]["replicas"] = 6
-    assert faults(damaged) == ["postgres: 12 processes may open 252 connections"]
+    assert faults(damaged) == ["postgres: 13 processes may open 273 connections"]
 
 
 def test_a_word_that_compose_does_not_know_is_found() -> None:

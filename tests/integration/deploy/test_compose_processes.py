@@ -26,7 +26,7 @@ from tests.support.waiting import eventually
 VARIABLES = {  # of .env
     **{
         f"POSTGRES_{role.upper()}_PASSWORD": f"only-the-{role}-knows-it"
-        for role in ("owner", "worker", "consumer", "receiver", "operator")
+        for role in ("owner", "worker", "consumer", "receiver", "reader", "operator")
     },
     "TEMPORAL_POSTGRES_PASSWORD": "of-the-other",
     "GRAFANA_PASSWORD": "of-its-admin",

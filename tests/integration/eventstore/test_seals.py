@@ -43,7 +43,9 @@ async def test_many_seal_while_many_append(
     assert await pool.fetchval(UNSEALED) == 0
 
 
-@pytest.mark.parametrize(("role", "may_seal"), [("es_consumer", True), ("es_writer", False)])
+@pytest.mark.parametrize(
+    ("role", "may_seal"), [("box_office_consumer", True), ("box_office_worker", False)]
+)
 async def test_only_consumers_seal_and_nobody_hashes(
     pool: asyncpg.Pool, role: str, may_seal: bool
 ) -> None:

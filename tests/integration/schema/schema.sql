@@ -32,6 +32,8 @@ DECLARE
   head bigint;
   home integer;
   pos bigint;
+  link bytea;
+  category text;
 BEGIN
   -- A NULL would make the comparisons below neither true nor false. Above READ COMMITTED the
   -- statements below would not see what was committed while this one waited for the lock.
@@ -39,6 +41,7 @@ BEGIN
                p_data, p_metadata) > 0
      OR n = 0 OR p_expected < -2
      OR (cardinality(p_types), cardinality(p_schemas), cardinality(p_data)) <> (n, n, n)
+     OR jsonb_typeof(p_metadata) <> 'object'
      OR current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE invalid_parameter_value
       USING MESSAGE = 'es.append: malformed arguments, or not READ COMMITTED';
@@ -48,43 +51,55 @@ BEGIN
   -- without it two appends would compute the same position and one would fail.
   PERFORM pg_advisory_xact_lock('es.event'::regclass::oid::integer, p_slice);
 
-  -- This command again? Asked before the version, or a retry would see its own success as a conflict.
-  SELECT e.command_hash, e.version, e.version + e.command_size - 1,
-         e.position + e.command_size - 1, e.recorded_at
-    INTO known, first_version, last_version, last_position, recorded_at
-    FROM es.event e
-   WHERE e.stream_id = p_stream AND e.command_id = p_command AND e.ordinal = 0;
-  IF FOUND THEN
-    outcome := CASE WHEN known = p_hash THEN 'duplicate' ELSE 'reused' END;
-    RETURN;
-  END IF;
-
   SELECT e.version, e.slice INTO head, home
     FROM es.event e WHERE e.stream_id = p_stream ORDER BY e.version DESC LIMIT 1;
-  IF home <> p_slice THEN
-    RAISE invalid_parameter_value
-      USING MESSAGE = format('es.append: stream %s lives in slice %s, not %s', p_stream, home, p_slice);
+  IF head IS NULL THEN
+    head := 0;
+  ELSE
+    -- This command again? Asked before the version, or a retry would see its own success as a
+    -- conflict.
+    SELECT e.command_hash, e.version, e.version + e.command_size - 1,
+           e.position + e.command_size - 1, e.recorded_at
+      INTO known, first_version, last_version, last_position, recorded_at
+      FROM es.event e
+     WHERE e.stream_id = p_stream AND e.command_id = p_command AND e.ordinal = 0;
+    IF FOUND THEN
+      outcome := CASE WHEN known = p_hash THEN 'duplicate' ELSE 'reused' END;
+      RETURN;
+    END IF;
   END IF;
-  head := coalesce(head, 0);
   IF NOT (p_expected = -1 OR (p_expected = -2 AND head > 0) OR p_expected = head) THEN
     outcome := 'conflict';
     last_version := head;
     RETURN;
   END IF;
 
-  SELECT e.position INTO pos
+  SELECT e.position, e.hash, split_part(e.stream_id, '-', 1)
+    INTO pos, link, category
     FROM es.event e WHERE e.slice = p_slice ORDER BY e.position DESC LIMIT 1;
   IF NOT FOUND THEN
-    SELECT s.floor INTO STRICT pos FROM es.slice s WHERE s.slice = p_slice;
+    SELECT s.floor, s.floor_hash, s.category INTO pos, link, category
+      FROM es.slice s WHERE s.slice = p_slice;
+  END IF;
+  IF home <> p_slice OR category IS DISTINCT FROM split_part(p_stream, '-', 1) THEN
+    RAISE invalid_parameter_value
+      USING MESSAGE = format('es.append: stream %s does not live in slice %s', p_stream, p_slice);
   END IF;
 
   recorded_at := es.now();
-  INSERT INTO es.event (position, version, recorded_at, event_id, command_id, command_hash, slice,
-                        ordinal, command_size, schema_version, stream_id, event_type, data, metadata)
-  SELECT pos + t.ord, head + t.ord, append.recorded_at, t.event_id, p_command, p_hash, p_slice,
-         t.ord - 1, n, t.schema_version, p_stream, t.event_type, t.data, p_metadata
-    FROM unnest(p_event_ids, p_types, p_schemas, p_data)
-         WITH ORDINALITY AS t (event_id, event_type, schema_version, data, ord);
+  FOR i IN 1..n LOOP
+    IF jsonb_typeof(p_data[i]) <> 'object' THEN
+      RAISE invalid_parameter_value USING MESSAGE = 'es.append: data is not an object';
+    END IF;
+    link := es.event_hash(
+      link, p_slice, pos + i, head + i, recorded_at, p_event_ids[i], p_command, p_hash,
+      (i - 1)::smallint, n::smallint, p_schemas[i], p_stream, p_types[i], p_data[i], p_metadata);
+    INSERT INTO es.event (position, version, recorded_at, event_id, command_id, command_hash, slice,
+                          ordinal, command_size, schema_version, stream_id, event_type, data,
+                          metadata, hash)
+    VALUES (pos + i, head + i, recorded_at, p_event_ids[i], p_command, p_hash, p_slice, i - 1, n,
+            p_schemas[i], p_stream, p_types[i], p_data[i], p_metadata, link);
+  END LOOP;
   outcome := 'appended';
   first_version := head + 1;
   last_version := head + n;
@@ -92,6 +107,12 @@ BEGIN
 END $$;
 
 ALTER FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) OWNER TO es_owner;
+
+CREATE FUNCTION es.event_hash(previous bytea, slice integer, "position" bigint, version bigint, recorded_at timestamp with time zone, event_id uuid, command_id uuid, command_hash uuid, ordinal smallint, command_size smallint, schema_version smallint, stream_id text, event_type text, data jsonb, metadata jsonb) RETURNS bytea
+    LANGUAGE sql STABLE
+    RETURN sha256(convert_to((json_build_array(encode(previous, 'hex'::text), slice, "position", version, EXTRACT(epoch FROM recorded_at), event_id, command_id, command_hash, ordinal, command_size, schema_version, stream_id, event_type, data, metadata))::text, 'UTF8'::name));
+
+ALTER FUNCTION es.event_hash(previous bytea, slice integer, "position" bigint, version bigint, recorded_at timestamp with time zone, event_id uuid, command_id uuid, command_hash uuid, ordinal smallint, command_size smallint, schema_version smallint, stream_id text, event_type text, data jsonb, metadata jsonb) OWNER TO es_owner;
 
 CREATE FUNCTION es.now() RETURNS timestamp with time zone
     LANGUAGE sql
@@ -107,6 +128,63 @@ BEGIN
 END $$;
 
 ALTER FUNCTION es.refuse() OWNER TO es_owner;
+
+CREATE TABLE es.event (
+    "position" bigint NOT NULL,
+    version bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    event_id uuid NOT NULL,
+    command_id uuid NOT NULL,
+    command_hash uuid NOT NULL,
+    slice integer NOT NULL,
+    ordinal smallint NOT NULL,
+    command_size smallint NOT NULL,
+    schema_version smallint NOT NULL,
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    data jsonb NOT NULL,
+    metadata jsonb NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT event_numbers CHECK ((("position" > 0) AND (version > 0) AND (ordinal >= 0) AND (ordinal < command_size)))
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02');
+
+ALTER TABLE es.event OWNER TO es_owner;
+
+CREATE TABLE es.slice (
+    slice integer NOT NULL,
+    category text NOT NULL,
+    floor bigint DEFAULT 0 NOT NULL,
+    floor_hash bytea DEFAULT '\x'::bytea NOT NULL,
+    sealed bigint DEFAULT 0 NOT NULL,
+    sealed_hash bytea DEFAULT '\x'::bytea NOT NULL
+);
+
+ALTER TABLE es.slice OWNER TO es_owner;
+
+CREATE FUNCTION es.seal() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ UPDATE es.slice s SET sealed = behind."position", sealed_hash = behind.hash
+    FROM ( SELECT old.slice,
+             last."position",
+             last.hash
+            FROM (es.slice old
+              CROSS JOIN LATERAL ( SELECT e."position",
+                     e.hash
+                    FROM es.event e
+                   WHERE (e.slice = old.slice)
+                   ORDER BY e."position" DESC
+                  LIMIT 1) last)
+           WHERE ((last."position" > old.sealed) AND ((old.sealed <= old.floor) OR (EXISTS ( SELECT
+                    FROM es.event e
+                   WHERE ((e.slice = old.slice) AND (e."position" = old.sealed) AND (e.hash = old.sealed_hash))))))
+          FOR NO KEY UPDATE OF old SKIP LOCKED) behind
+   WHERE (s.slice = behind.slice);
+END;
+
+ALTER FUNCTION es.seal() OWNER TO es_owner;
 
 CREATE FUNCTION reservations.refuse() RETURNS trigger
     LANGUAGE plpgsql
@@ -143,27 +221,6 @@ CREATE TABLE es.dead_letter (
 
 ALTER TABLE es.dead_letter OWNER TO es_owner;
 
-CREATE TABLE es.event (
-    "position" bigint NOT NULL,
-    version bigint NOT NULL,
-    recorded_at timestamp with time zone NOT NULL,
-    event_id uuid NOT NULL,
-    command_id uuid NOT NULL,
-    command_hash uuid NOT NULL,
-    slice integer NOT NULL,
-    ordinal smallint NOT NULL,
-    command_size smallint NOT NULL,
-    schema_version smallint NOT NULL,
-    stream_id text NOT NULL COLLATE pg_catalog."C",
-    event_type text NOT NULL COLLATE pg_catalog."C",
-    data jsonb NOT NULL,
-    metadata jsonb NOT NULL,
-    CONSTRAINT event_numbers CHECK ((("position" > 0) AND (version > 0) AND (ordinal >= 0) AND (ordinal < command_size)))
-)
-WITH (autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02');
-
-ALTER TABLE es.event OWNER TO es_owner;
-
 CREATE TABLE es.member (
     consumer text NOT NULL,
     member uuid NOT NULL,
@@ -172,14 +229,6 @@ CREATE TABLE es.member (
 WITH (fillfactor='50');
 
 ALTER TABLE es.member OWNER TO es_owner;
-
-CREATE TABLE es.slice (
-    slice integer NOT NULL,
-    category text NOT NULL,
-    floor bigint DEFAULT 0 NOT NULL
-);
-
-ALTER TABLE es.slice OWNER TO es_owner;
 
 CREATE TABLE notifications.mark (
     kind text NOT NULL,
@@ -324,11 +373,15 @@ ALTER VIEW verification.held_seats OWNER TO box_office_owner;
 
 CREATE VIEW verification.payment AS
  SELECT substr(stream_id, (length('payment-'::text) + 1)) AS payment_id,
-    max((data ->> 'booking_id'::text)) AS booking_id,
+    (array_agg((data ->> 'booking_id'::text) ORDER BY version DESC) FILTER (WHERE (data ? 'booking_id'::text)))[1] AS booking_id,
     (array_agg((data -> 'amount'::text)) FILTER (WHERE (event_type = 'PaymentReceived'::text)))[1] AS amount,
     bool_or((event_type = 'PaymentApplied'::text)) AS applied,
     bool_or((event_type = 'PaymentRefundRequested'::text)) AS refund_requested,
-    bool_or((event_type = 'PaymentRefunded'::text)) AS refunded
+    bool_or((event_type = 'PaymentRefunded'::text)) AS refunded,
+        CASE (array_agg(event_type ORDER BY version DESC))[1]
+            WHEN 'PaymentRefused'::text THEN (array_agg((data ->> 'reason'::text) ORDER BY version DESC))[1]
+            ELSE NULL::text
+        END AS refusal
    FROM es.event e
   WHERE (stream_id ~~ 'payment-%'::text)
   GROUP BY stream_id;
@@ -371,14 +424,15 @@ ALTER TABLE views.booking OWNER TO box_office_owner;
 CREATE TABLE views.payment (
     payment_id text NOT NULL COLLATE pg_catalog."C",
     booking_id text NOT NULL COLLATE pg_catalog."C",
-    payer text NOT NULL,
-    amount jsonb NOT NULL,
+    payer text,
+    amount jsonb,
     status text NOT NULL COLLATE pg_catalog."C",
     refund_reason text,
     refund_ref text,
     received_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     version bigint NOT NULL,
+    refusal text,
     CONSTRAINT payment_version_check CHECK ((version > 0))
 );
 
@@ -442,6 +496,8 @@ CREATE INDEX slice_category ON es.slice USING btree (category);
 
 CREATE INDEX mark_unsent ON notifications.mark USING btree (marked_at) WHERE (sent_at IS NULL);
 
+CREATE INDEX notice_by_payment ON payments.notice USING btree (payment_id);
+
 CREATE INDEX hold_of_reservation ON reservations.hold USING btree (booking_id, attempt);
 
 CREATE INDEX booking_by_client ON views.booking USING btree (client_id, placed_at DESC, booking_id DESC);
@@ -483,6 +539,7 @@ GRANT USAGE ON SCHEMA notifications TO box_office_worker;
 
 GRANT USAGE ON SCHEMA payments TO box_office_reader;
 GRANT USAGE ON SCHEMA payments TO box_office_receiver;
+GRANT USAGE ON SCHEMA payments TO box_office_worker;
 
 GRANT USAGE ON SCHEMA reservations TO box_office_consumer;
 GRANT USAGE ON SCHEMA reservations TO box_office_operator;
@@ -499,6 +556,8 @@ REVOKE ALL ON FUNCTION es.append(p_slice integer, p_stream text, p_expected bigi
 GRANT ALL ON FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) TO box_office_worker;
 GRANT ALL ON FUNCTION es.append(p_slice integer, p_stream text, p_expected bigint, p_command uuid, p_hash uuid, p_event_ids uuid[], p_types text[], p_schemas smallint[], p_data jsonb[], p_metadata jsonb, OUT outcome text, OUT first_version bigint, OUT last_version bigint, OUT last_position bigint, OUT recorded_at timestamp with time zone) TO box_office_receiver;
 
+REVOKE ALL ON FUNCTION es.event_hash(previous bytea, slice integer, "position" bigint, version bigint, recorded_at timestamp with time zone, event_id uuid, command_id uuid, command_hash uuid, ordinal smallint, command_size smallint, schema_version smallint, stream_id text, event_type text, data jsonb, metadata jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION es.now() FROM PUBLIC;
 GRANT ALL ON FUNCTION es.now() TO box_office_worker;
 GRANT ALL ON FUNCTION es.now() TO box_office_consumer;
@@ -506,6 +565,19 @@ GRANT ALL ON FUNCTION es.now() TO box_office_receiver;
 GRANT ALL ON FUNCTION es.now() TO box_office_reader;
 
 REVOKE ALL ON FUNCTION es.refuse() FROM PUBLIC;
+
+GRANT SELECT ON TABLE es.event TO box_office_worker;
+GRANT SELECT ON TABLE es.event TO box_office_consumer;
+GRANT SELECT ON TABLE es.event TO box_office_receiver;
+GRANT SELECT ON TABLE es.event TO box_office_reader;
+
+GRANT SELECT ON TABLE es.slice TO box_office_worker;
+GRANT SELECT ON TABLE es.slice TO box_office_consumer;
+GRANT SELECT ON TABLE es.slice TO box_office_receiver;
+GRANT SELECT ON TABLE es.slice TO box_office_reader;
+
+REVOKE ALL ON FUNCTION es.seal() FROM PUBLIC;
+GRANT ALL ON FUNCTION es.seal() TO box_office_consumer;
 
 REVOKE ALL ON FUNCTION reservations.refuse() FROM PUBLIC;
 
@@ -515,22 +587,13 @@ GRANT SELECT ON TABLE es.checkpoint TO box_office_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE es.dead_letter TO box_office_consumer;
 GRANT SELECT ON TABLE es.dead_letter TO box_office_reader;
 
-GRANT SELECT ON TABLE es.event TO box_office_worker;
-GRANT SELECT ON TABLE es.event TO box_office_consumer;
-GRANT SELECT ON TABLE es.event TO box_office_receiver;
-GRANT SELECT ON TABLE es.event TO box_office_reader;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE es.member TO box_office_consumer;
 GRANT SELECT ON TABLE es.member TO box_office_reader;
-
-GRANT SELECT ON TABLE es.slice TO box_office_worker;
-GRANT SELECT ON TABLE es.slice TO box_office_consumer;
-GRANT SELECT ON TABLE es.slice TO box_office_receiver;
-GRANT SELECT ON TABLE es.slice TO box_office_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE notifications.mark TO box_office_worker;
 GRANT SELECT ON TABLE notifications.mark TO box_office_reader;
 
+GRANT SELECT ON TABLE payments.notice TO box_office_worker;
 GRANT SELECT,INSERT ON TABLE payments.notice TO box_office_receiver;
 GRANT SELECT ON TABLE payments.notice TO box_office_reader;
 
