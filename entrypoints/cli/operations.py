@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from pydantic import SecretStr
@@ -14,7 +15,7 @@ from entrypoints.cli.log_digest import published_heads
 from entrypoints.cli.skipping import Skipped
 from entrypoints.codec_server.app import serve_codec
 from entrypoints.consumers import run_consumers
-from entrypoints.errors import BAD_INPUT, BadSetting, Failure, InvariantsBroken
+from entrypoints.errors import BadSetting, InvariantsBroken
 from entrypoints.observability.telemetry import configure
 from entrypoints.processes import members, temporal_of
 from entrypoints.roles import LOGINS, name_of
@@ -34,6 +35,7 @@ from entrypoints.wiring import (
 from eventstore.errors import TransientError
 from ticketing.ids import BookingId, ClientId, PaymentId, booking_stream, payment_stream
 from ticketing.payment.commands import ReportPayment
+from ticketing.process import new_id
 from ticketing.reconciliation import (
     open_payments,
     unended_bookings,
@@ -186,13 +188,14 @@ async def restart_processes(as_json: Json = False) -> None:
     """Start the workflows that are missing.
 
     Start workflows for all unfinished bookings and payments, including captures whose webhook
-    never arrived. Workflows that run are left alone. What cannot be read is skipped and named, and
-    makes the exit code 6.
+    never arrived. Workflows that run are left alone. The choreography has no workflows: such
+    captures are reported to its consumers. What cannot be read is skipped and named, and makes the
+    exit code 6.
     """
     settings = Settings()
     if settings.process == "choreographed":  # two drivers of one deployment would be too many
-        message = "The choreography has no processes: its consumers and sweeps find what is open."
-        raise Failure(BAD_INPUT, "NoProcesses", message)
+        await _report_captures(settings, as_json=as_json)
+        return
     client, skipped = await connect_temporal(settings), Skipped()
     bookings: list[BookingId] = []
     payments: list[PaymentId] = []
@@ -210,6 +213,20 @@ async def restart_processes(as_json: Json = False) -> None:
     have = answers.counted(len(bookings), "booking"), answers.counted(len(payments), "payment")
     text = f"{' and '.join(have)} have a process"
     skipped.show({"bookings": bookings, "payments": payments}, text, as_json=as_json)
+
+
+async def _report_captures(settings: Settings, *, as_json: bool) -> None:
+    """Report captures without a webhook; the consumers and sweeps find whatever else is open."""
+    skipped = Skipped()
+    async with box_office(settings) as parts:
+        reports = await _unreported(parts, skipped)
+        for report in reports:
+            await parts.payments.execute(
+                report, command_id=UUID(new_id()), metadata={"via": "operator"}
+            )
+    payments = [report.payment_id for report in reports]
+    text = f"{answers.counted(len(payments), 'payment')} reported to the consumers"
+    skipped.show({"payments": payments}, text, as_json=as_json)
 
 
 async def _unreported(parts: BoxOffice, skipped: Skipped) -> list[ReportPayment]:

@@ -16,10 +16,12 @@ from entrypoints.devstack.cluster import as_role
 from entrypoints.roles import OWNER
 from entrypoints.settings import LOOPBACK, Settings
 from entrypoints.temporal import worker
-from entrypoints.wiring import BoxOffice
+from entrypoints.wiring import BoxOffice, box_office
+from eventstore.slices import StreamId
 from tests.support.builders import PRICE
 from tests.support.clock import Clock
 from tests.support.provider import Provider
+from tests.support.stage import captured
 from tests.support.terminal import Ran, run
 from ticketing.booking.commands import ExpireBooking
 from ticketing.ids import BookingId, PaymentId
@@ -182,11 +184,17 @@ async def test_a_parked_event_is_listed_and_retried(
     assert "status      confirmed" in (await run("show", "b1")).stdout
 
 
-async def test_the_choreography_has_no_processes_to_restart(
-    parts: BoxOffice, monkeypatch: pytest.MonkeyPatch
+async def test_in_the_choreography_money_whose_notice_was_lost_is_reported(
+    parts: BoxOffice, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PROCESS", "choreographed")
-    assert (await error(2, "restart-processes"))["type"] == "NoProcesses"
+    monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
+    async with box_office(Settings()) as office:
+        await captured(office.provider, "b1")
+    for payments in (["p1"], []):
+        assert await answer("restart-processes") == {"payments": payments}
+    [event] = await parts.store.read_stream(StreamId("payment-p1"))
+    assert (event.type, event.metadata) == ("PaymentReported", {"via": "operator"})
 
 
 async def test_a_booking_placed_while_no_worker_runs_is_decided_when_one_comes(
