@@ -11,19 +11,24 @@ class Options(TypedDict):
     retry_policy: RetryPolicy
 
 
+class LocalOptions(Options, total=False):
+    local_retry_threshold: timedelta
+
+
 # A command takes two statements, so milliseconds. After 5 s the database is in trouble; a workflow
 # task with local activities must heartbeat after 8 s.
-ENTITY_COMMAND: Options = {
+ENTITY_COMMAND: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=5),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=30)
     ),
 }
 
-# The provider answers in milliseconds, or within its client's 5 s. When it is away, the pauses grow
-# beyond the minute after which Temporal keeps them as timers, without a worker.
-PROVIDER_QUESTION: Options = {
+# The provider answers in milliseconds, or within its client's 5 s. When it is away, a pause of more
+# than a second is a timer of Temporal's and keeps no worker busy.
+PROVIDER_QUESTION: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=7),
+    "local_retry_threshold": timedelta(seconds=1),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=200),
         backoff_coefficient=3,

@@ -18,7 +18,7 @@ from workflows.activity_options import (
     NOTIFICATION,
     PROVIDER_QUESTION,
     RESERVATION,
-    Options,
+    LocalOptions,
 )
 from workflows.web_ui import clipped, waits
 
@@ -45,7 +45,7 @@ async def ask_provider(step: Callable[[S, C], Awaitable[A]], command: C, summary
 
 
 async def _ask(
-    step: Callable[[S, C], Awaitable[A]], command: C, summary: str, options: Options
+    step: Callable[[S, C], Awaitable[A]], command: C, summary: str, options: LocalOptions
 ) -> A:
     say(f"the answer to '{summary}'")
     return await workflow.execute_local_activity_method(
