@@ -9,7 +9,7 @@ from activities.bookings import BookingActivities
 from ticketing.policies import ProcessTerms
 from ticketing.process import PaymentOutcome
 from ticketing.reservations.api import Refusal, Reserved
-from workflows.activity_options import ENTITY_COMMAND
+from workflows.activity_options import RESERVATION
 from workflows.booking import BookingWorkflow
 from workflows.messages import BookingOutcome, PaymentRequest, PlaceRequest
 from workflows.payment import PaymentWorkflow
@@ -24,8 +24,8 @@ class LooksTwice(BookingWorkflow):
         return await super().run(request)
 
     async def _reserve(self, terms: ProcessTerms) -> Reserved | Refusal | None:
-        await workflow.execute_local_activity_method(
-            BookingActivities.read_booking, self._request.booking_id, **ENTITY_COMMAND
+        await workflow.execute_activity_method(
+            BookingActivities.read_booking, self._request.booking_id, **RESERVATION
         )
         return await super()._reserve(terms)
 

@@ -60,7 +60,9 @@ def config_for(urls: Mapping[str, str]) -> dict[str, Any]:
     """The configuration, with these targets for the services of the compose file."""
     config = deepcopy(CONFIG) | {"rule_files": [str(ALERTS_FILE)]}
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    for job in config["scrape_configs"]:
+    jobs = [job for job in config["scrape_configs"] if job["job_name"] in urls]
+    config["scrape_configs"] = jobs
+    for job in jobs:
         for discovery in ("dns_sd_configs", "static_configs"):
             job.pop(discovery, None)
         job["static_configs"] = [{"targets": [urlsplit(urls[job["job_name"]]).netloc]}]

@@ -11,7 +11,8 @@ CREATE INDEX notice_by_payment ON payments.notice (payment_id);
 CREATE OR REPLACE VIEW verification.payment AS
 SELECT substr(e.stream_id, length('payment-') + 1) AS payment_id,
        (array_agg(e.data ->> 'booking_id' ORDER BY e.version DESC)
-         FILTER (WHERE e.data ? 'booking_id'))[1] AS booking_id,
+         FILTER (WHERE e.event_type IN ('PaymentReported', 'PaymentRefused', 'PaymentReceived')))[1]
+         AS booking_id,
        (array_agg(e.data -> 'amount') FILTER (WHERE e.event_type = 'PaymentReceived'))[1] AS amount,
        bool_or(e.event_type = 'PaymentApplied') AS applied,
        bool_or(e.event_type = 'PaymentRefundRequested') AS refund_requested,

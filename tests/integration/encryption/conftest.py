@@ -1,4 +1,4 @@
 from tests.integration.cli.conftest import servers
-from tests.process.conftest import running, stage
+from tests.process.conftest import provider_url, running, stage
 
-__all__ = ["running", "servers", "stage"]  # fixtures
+__all__ = ["provider_url", "running", "servers", "stage"]  # fixtures

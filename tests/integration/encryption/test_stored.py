@@ -38,9 +38,9 @@ SEAT, OTHER_SEAT = Seat(row=1000, number=967), Seat(row=1000, number=968)
 PRICE = Money(amount_minor=98_765_431, currency="EUR")
 BROKEN = "canary-defect"
 PRIVATE = (
-    CLIENT, REASON, BROKEN, str(SEAT), '"row":1000', "98765431", str(PRICE),
+    CLIENT, REASON, BROKEN, str(SEAT), '"row":1000', "98765431",
 )  # fmt: skip
-NEVER = (PAYER,)  # the payment's process asks for it, and does not keep it
+NEVER = (PAYER, str(PRICE))  # the process asks for the payer; the price is in current details only
 PUBLIC = (CONCERT, "booking-paid", "payment-p1", "reserve_seats")
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import HttpUrl, SecretStr
 from temporalio.client import Client, WorkflowExecution
 
 from entrypoints.devstack.servers import TemporalServer
@@ -38,6 +38,7 @@ async def test_the_starter_places_and_pays_with_the_same_one_setting(
 ) -> None:
     monkeypatch.setenv("BOX_OFFICE_PAYLOAD_KEYS", NEW)
     monkeypatch.setenv("BOX_OFFICE_PROVIDER_URL", provider.url)
+    servers = servers.model_copy(update={"provider_url": HttpUrl(provider.url)})
     async with opened_stage(servers, client) as stage, worker(client, servers, stage.parts):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, STARTER, *A_BOOKING, "--pay", "--task-queue", servers.task_queue),

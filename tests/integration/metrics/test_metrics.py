@@ -84,6 +84,7 @@ async def test_an_empty_database_has_every_measure_but_times(pool: asyncpg.Pool)
         "undecided_booking_seconds": 1,
         "pending_refunds": 1,
         "pending_refund_seconds": 1,
+        "refused_payments": 2,
         "consumer_lag_events": 0,
         "consumer_lag_seconds": 0,
         "dead_letters": 0,

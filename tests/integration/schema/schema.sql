@@ -373,7 +373,7 @@ ALTER VIEW verification.held_seats OWNER TO box_office_owner;
 
 CREATE VIEW verification.payment AS
  SELECT substr(stream_id, (length('payment-'::text) + 1)) AS payment_id,
-    (array_agg((data ->> 'booking_id'::text) ORDER BY version DESC) FILTER (WHERE (data ? 'booking_id'::text)))[1] AS booking_id,
+    (array_agg((data ->> 'booking_id'::text) ORDER BY version DESC) FILTER (WHERE (event_type = ANY (ARRAY['PaymentReported'::text, 'PaymentRefused'::text, 'PaymentReceived'::text]))))[1] AS booking_id,
     (array_agg((data -> 'amount'::text)) FILTER (WHERE (event_type = 'PaymentReceived'::text)))[1] AS amount,
     bool_or((event_type = 'PaymentApplied'::text)) AS applied,
     bool_or((event_type = 'PaymentRefundRequested'::text)) AS refund_requested,
