@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from entrypoints.wiring import BoxOffice
@@ -48,10 +49,12 @@ async def test_a_log_that_grew_continues_its_digest(parts: BoxOffice, published:
     assert (await run("log-digest")).stdout != digest
 
 
-async def test_a_log_that_was_written_again_does_not(parts: BoxOffice, published: Path) -> None:
+async def test_a_log_that_was_written_again_does_not(
+    parts: BoxOffice, pool: asyncpg.Pool, published: Path
+) -> None:
     """Its chain is whole: it has the first two of three events, and another one."""
-    await parts.pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
-    await parts.pool.execute("DELETE FROM es.event")
+    await pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
+    await pool.execute("DELETE FROM es.event")
     await append(parts.store, STREAM, 1, events=2)
     await append(parts.store, STREAM, 3)
     assert await run("verify") == CLEAN
@@ -59,9 +62,9 @@ async def test_a_log_that_was_written_again_does_not(parts: BoxOffice, published
     assert await verify(published) == Ran(6, "", told)
 
 
-async def test_a_log_that_lost_its_end_does_not(parts: BoxOffice, published: Path) -> None:
-    await parts.pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
-    await parts.pool.execute("DELETE FROM es.event")
+async def test_a_log_that_lost_its_end_does_not(pool: asyncpg.Pool, published: Path) -> None:
+    await pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
+    await pool.execute("DELETE FROM es.event")
     ran = await verify(published)
     assert (ran.exit_code, ran.stderr) == (
         6,

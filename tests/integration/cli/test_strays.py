@@ -2,6 +2,7 @@
 
 import json
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
@@ -53,10 +54,10 @@ async def open_booking(client: Client, servers: Settings, parts: BoxOffice) -> s
 
 
 async def test_lost_bookings_tells_the_others(
-    client: Client, servers: Settings, parts: BoxOffice, open_booking: str
+    client: Client, servers: Settings, pool: asyncpg.Pool, open_booking: str
 ) -> None:
-    await parts.pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
-    await parts.pool.execute("DELETE FROM es.event")  # an old backup was restored
+    await pool.execute("ALTER TABLE es.event DISABLE TRIGGER event_append_only")
+    await pool.execute("DELETE FROM es.event")  # an old backup was restored
     await start_strays(client, servers.task_queue)
     ran = await run("lost-bookings", "--since", "1h")
     command = "box-office place --concert=concertA --client=ann --seat 1-1 --id=b1  # open\n"
