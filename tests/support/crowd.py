@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-AT_ONCE = 40
+AT_ONCE = 20
 
 T = TypeVar("T")
 
