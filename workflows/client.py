@@ -29,7 +29,7 @@ from ticketing.ids import BookingId, booking_stream, payment_stream
 from ticketing.payment.commands import ReportPayment
 from ticketing.process import CancelAnswer, NoAnswerError, PaymentOutcome, PlaceAnswer
 from workflows.booking import BookingWorkflow
-from workflows.encryption import pseudonym
+from workflows.encryption import UnknownKeyError, pseudonym
 from workflows.messages import (
     BookingOutcome,
     BookingProgress,
@@ -43,6 +43,9 @@ CONCERT_ID = SearchAttributeKey.for_keyword("ConcertId")
 CLIENT_ID = SearchAttributeKey.for_keyword("ClientId")
 NOT_NOW = RPCStatusCode.FAILED_PRECONDITION  # of updates and queries after a failed task
 ASK_AGAIN_SECONDS = 0.5  # Temporal retries a failed workflow task after some seconds
+
+# What is raised when nobody can read how a workflow ended: it has another type, or another key.
+UNREADABLE = (KeyError, RuntimeError, TypeError, ValueError, UnknownKeyError)
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -204,14 +207,21 @@ async def start_booking(client: Client, task_queue: str, request: PlaceBooking) 
 
 
 async def start_payment(
-    client: Client, task_queue: str, payment: ReportPayment, *, again: bool = False
+    client: Client,
+    task_queue: str,
+    payment: ReportPayment,
+    *,
+    again: bool = False,
+    after_a_refusal: bool = False,
 ) -> WorkflowHandle[PaymentWorkflow, PaymentOutcome]:
     """Start the workflow of a payment, unless it is running.
 
     A workflow that has ended is started again with `again`, or if it failed or rejected a report
-    that may be true by now.
+    that may be true by now. One that is about to end with a refusal is told by a signal if the
+    report came after that refusal: Temporal lets no workflow end before it has seen its signals.
     """
     reuse = WorkflowIDReusePolicy
+    again = again or after_a_refusal
     try:
         return await client.start_workflow(
             PaymentWorkflow.run,
@@ -221,15 +231,24 @@ async def start_payment(
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.ALLOW_DUPLICATE_FAILED_ONLY,
             search_attributes=await _columns_of_booking(client, payment.booking_id),
+            start_signal="reported_again" if after_a_refusal else None,
             **payment_texts(payment),
         )
     except WorkflowAlreadyStartedError:
         ended = client.get_workflow_handle_for(
             PaymentWorkflow.run, payment_stream(payment.payment_id)
         )
-        if (await ended.result()).status != "rejected":
+        if await _is_final(ended):
             return ended
         return await start_payment(client, task_queue, payment, again=True)
+
+
+async def _is_final(ended: WorkflowHandle[PaymentWorkflow, PaymentOutcome]) -> bool:
+    """Return whether the workflow led the payment to its end; a stranger's is unreadable."""
+    try:
+        return (await ended.result()).status != "rejected"
+    except UNREADABLE:
+        return False
 
 
 def _digest(command: PlaceBooking) -> str:

@@ -15,14 +15,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from ticketing.ids import BookingId, booking_of, booking_stream, payment_of
 from ticketing.verification.api import Finding, Unfinished, Verification
 from workflows.booking import BookingWorkflow
-from workflows.encryption import UnknownKeyError
+from workflows.client import UNREADABLE
 from workflows.payment import PaymentWorkflow
 
 # A starter needs seconds to start what is missing, and an operator a minute.
 GRACE = timedelta(minutes=5)
 CURE = "run `box-office restart-processes`"
 REMEMBERED = timedelta(hours=1)  # how long the end of a process is compared with the log
-UNREADABLE = (KeyError, RuntimeError, TypeError, ValueError, UnknownKeyError)
 
 
 async def unled(

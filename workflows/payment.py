@@ -49,6 +49,7 @@ class PaymentWorkflow:
         # As they were reported, until the provider has said what they are.
         self._booking_id = payment.booking_id
         self._amount = payment.amount
+        self._reported_again = False
 
     @workflow.run
     async def run(self, payment: PaymentRequest) -> PaymentOutcome:
@@ -73,6 +74,8 @@ class PaymentWorkflow:
 
     async def _settle(self, report: ReportPayment) -> PaymentOutcome:
         received = await self._receive(report)
+        while isinstance(received, NotAtProvider) and self._reported_again:
+            received = await self._receive(report)
         if isinstance(received, NotAtProvider):
             return self._rejected(received.reason)
         if not isinstance(received, PaymentAccepted):
@@ -95,6 +98,7 @@ class PaymentWorkflow:
 
     async def _receive(self, report: ReportPayment) -> PaymentAnswer:
         """Ask the provider what it has; its ledger may be a little behind its notices."""
+        self._reported_again = False
         started_at, pause = workflow.now(), PAUSE_FIRST
         while True:
             answer = await steps.ask_provider(PaymentActivities.receive_payment, report, "receive")
@@ -240,3 +244,7 @@ class PaymentWorkflow:
                 reason=reason,
             )
         )
+
+    @workflow.signal(description="Only for the process starter, when a refused payment is reported")
+    def reported_again(self) -> None:
+        self._reported_again = True

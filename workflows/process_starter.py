@@ -39,7 +39,12 @@ class ProcessStarter:
             return
         report = ReportPayment(payment_id=payment_of(stored.stream), booking_id=event.booking_id)
         with _waiting_for_temporal():
-            await start_payment(self._client, self._task_queue, report)
+            await start_payment(
+                self._client,
+                self._task_queue,
+                report,
+                after_a_refusal=isinstance(event, PaymentReported) and stored.version > 1,
+            )
 
 
 @contextmanager

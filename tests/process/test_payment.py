@@ -1,7 +1,10 @@
 """The payment process where Temporal matters: what both twins share is in tests/scenarios."""
 
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import aiohttp
@@ -13,6 +16,8 @@ from temporalio.testing import TimeSkipper
 from entrypoints.devstack.children import claim, free_port
 from entrypoints.settings import LOOPBACK
 from entrypoints.temporal import worker
+from eventstore.api import Metadata
+from eventstore.slices import StreamId
 from tests.process.test_web_ui import details
 from tests.support.builders import place
 from tests.support.programs import worker_process
@@ -21,11 +26,14 @@ from tests.support.stage import Stage, until_it_waits
 from tests.support.waiting import eventually
 from ticketing.booking.commands import CancelBooking
 from ticketing.ids import BookingId, PaymentId
-from ticketing.payment.commands import PaymentCommand, RequestRefund
+from ticketing.payment.commands import PaymentCommand, RefusePayment, ReportPayment, RequestRefund
 from ticketing.process import PaymentOutcome
+from ticketing.receipts import Answer, NotAtProvider, Receipts
 from ticketing.reconciliation import open_payments
+from workflows.booking import BookingWorkflow
 from workflows.client import start_payment
 from workflows.payment import PaymentWorkflow
+from workflows.process_starter import ProcessStarter
 
 CANCEL = CancelBooking(booking_id=BookingId("b1"), reason="ill", cancelled_by="client")
 LEFT_BEHIND: tuple[tuple[PaymentCommand, ...], ...] = (
@@ -98,7 +106,7 @@ async def test_lost_payments_get_processes(
             await stage.parts.payments.execute(command, command_id=uuid4(), metadata={})
 
     async with worker(client, stage.settings, stage.parts):
-        lost = await open_payments(stage.parts.verification, stage.parts.payments)
+        lost = await open_payments(stage.parts.verification)
         assert [payment.payment_id for payment in lost] == ["p1", "p2"]
         outcomes = [
             await (
@@ -110,6 +118,59 @@ async def test_lost_payments_get_processes(
     assert [paid.refund_reason for paid in outcomes] == ["booking_cancelled", "amount_mismatch"]
     assert [await provider.effects("refund", payment_id) for payment_id in ("p1", "p2")] == [1, 1]
     assert await stage.parts.verification.verify_business() == ()
+
+
+@dataclass
+class HeldAfterARefusal:
+    """Receipts whose answer to a refusal is on its way until it is let go."""
+
+    receipts: Receipts
+    refused: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def receive(self, payment_id: PaymentId, metadata: Metadata) -> Answer | NotAtProvider:
+        return await self.receipts.receive(payment_id, metadata)
+
+    async def refuse(self, refusal: RefusePayment, metadata: Metadata) -> Answer | NotAtProvider:
+        answer = await self.receipts.refuse(refusal, metadata)
+        self.refused.set()
+        await self.let_go.wait()
+        return answer
+
+
+async def test_a_report_that_comes_while_a_refusing_process_ends_is_not_lost(
+    stage: Stage, client: Client
+) -> None:
+    """The notice of real money, just after somebody has invented its id."""
+    invented = ReportPayment(payment_id=PaymentId("p1"), booking_id=BookingId("b1"))
+    held = HeldAfterARefusal(stage.parts.receipts)
+    parts = replace(stage.parts, receipts=cast(Receipts, held))
+    async with worker(client, stage.settings, parts):
+        await stage.process.place(place("b1", "1-1"))
+        await start_payment(client, stage.settings.task_queue, invented)
+        await held.refused.wait()
+        real = (await stage.capture("b1")).report()
+        await stage.parts.payments.execute(real, command_id=uuid4(), metadata={"via": "notice n1"})
+        [*_, reported] = await stage.parts.store.read_stream(StreamId("payment-p1"))
+        await ProcessStarter(client, stage.settings.task_queue).on_payment_event(reported)
+        held.let_go.set()
+        await stage.until_payment("p1", "applied")
+        await stage.until_booking("b1", "settled", holding=1)
+
+
+async def test_a_stranger_that_has_ended_under_its_id_keeps_no_payment_out(
+    stage: Stage, client: Client
+) -> None:
+    async with worker(client, stage.settings, stage.parts):
+        await stage.process.place(place("b1", "1-1"))
+        stranger = await client.start_workflow(
+            BookingWorkflow.run,
+            place("no-seats"),
+            id="payment-p1",
+            task_queue=stage.settings.task_queue,
+        )
+        assert (await stranger.result()).status == "rejected"
+        assert (await stage.pay("b1")).status == "applied"
 
 
 async def counted(url: str, name: str) -> float:
