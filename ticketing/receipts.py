@@ -10,11 +10,11 @@ from uuid import UUID
 from eventstore.api import Metadata
 from ticketing.command_handler import Accepted, PaymentHandler
 from ticketing.ids import PaymentId, payment_stream
-from ticketing.payment.commands import RefusePayment
+from ticketing.payment.commands import ReceivePayment, RefusePayment
 from ticketing.payment.events import PaymentEvent, RefusalReason
 from ticketing.payment.rejections import PaymentRejection
 from ticketing.payment.state import Payment
-from ticketing.payment_provider.api import PaymentProvider, ProviderPayment
+from ticketing.payment_provider.api import PaymentProvider
 from ticketing.payment_provider.notices import ReturnNotices
 from ticketing.process import new_id
 from ticketing.value import Value
@@ -49,16 +49,13 @@ class Receipts:
         Raises:
             TransientError: the provider did not answer.
         """
-        theirs = await self._provider.look_up(payment_id)
-        reason = await self._why_not(payment_id, theirs)
-        if theirs is not None and reason is None:
-            return await self._payments.execute(
-                theirs.received(), command_id=UUID(new_id()), metadata=metadata
-            )
+        asked = await self._ask(payment_id)
+        if isinstance(asked, ReceivePayment):
+            return await self._payments.execute(asked, command_id=UUID(new_id()), metadata=metadata)
         ours = await self._payments.read(payment_stream(payment_id))
         if ours is not None and ours.status in USED:
             return Accepted(ours, ())
-        return NotAtProvider(reason=reason or "unknown_to_provider")
+        return asked
 
     async def refuse(self, refusal: RefusePayment, metadata: Metadata) -> Answer | NotAtProvider:
         """Record that the provider does not have the money, then ask it once more.
@@ -69,12 +66,11 @@ class Receipts:
         await self._payments.execute(refusal, command_id=UUID(new_id()), metadata=metadata)
         return await self.receive(refusal.payment_id, metadata)
 
-    async def _why_not(
-        self, payment_id: PaymentId, theirs: ProviderPayment | None
-    ) -> RefusalReason | None:
+    async def _ask(self, payment_id: PaymentId) -> ReceivePayment | NotAtProvider:
         """A return that the provider has sent a notice of counts before its ledger shows it."""
+        theirs = await self._provider.look_up(payment_id)
         if theirs is None:
-            return "unknown_to_provider"
+            return NotAtProvider(reason="unknown_to_provider")
         if theirs.refund_ref is not None or await self._notices.has_return(payment_id):
-            return "returned"
-        return None
+            return NotAtProvider(reason="returned")
+        return theirs.received()

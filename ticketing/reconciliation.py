@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from eventstore.errors import TransientError
 from ticketing.booking.commands import PlaceBooking
-from ticketing.command_handler import BookingHandler, PaymentHandler
-from ticketing.ids import BookingId, booking_stream, payment_stream
+from ticketing.command_handler import BookingHandler
+from ticketing.ids import BookingId, booking_stream
 from ticketing.payment.commands import ReportPayment
 from ticketing.payment_provider.api import Ledger, PaymentProvider
 from ticketing.verification.api import Finding, Verification
@@ -18,7 +18,6 @@ from ticketing.verification.api import Finding, Verification
 UNREAD = "server_unread"  # the name of the promise to verify everything
 
 T = TypeVar("T")
-
 
 # Runs a block that reads what is named; without one of the caller's, the first error ends all.
 Naming = Callable[[str], AbstractContextManager[object]]
@@ -93,13 +92,11 @@ async def _placed(booking_id: BookingId, bookings: BookingHandler) -> PlaceBooki
 
 
 async def open_payments(
-    verification: Verification, payments: PaymentHandler, naming: Naming = nullcontext
+    verification: Verification, naming: Naming = nullcontext
 ) -> list[ReportPayment]:
     """Return the payments that are neither applied, refunded nor refused."""
     unfinished: list[ReportPayment] = []
-    for payment_id in await verification.open_payments():
+    for payment_id, booking_id in await verification.open_payments():
         with naming(f"payment {payment_id!r}"):
-            payment = await payments.read(payment_stream(payment_id))
-            assert payment is not None  # its id came from the log
-            unfinished.append(ReportPayment(payment_id=payment_id, booking_id=payment.booking_id))
+            unfinished.append(ReportPayment(payment_id=payment_id, booking_id=booking_id))
     return unfinished

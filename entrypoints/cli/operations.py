@@ -205,7 +205,7 @@ async def restart_processes(as_json: Json = False) -> None:
             with naming(f"process {booking_stream(booking.booking_id)!r}"):
                 await start_booking(client, settings.task_queue, booking)
                 bookings.append(booking.booking_id)
-        unfinished = await open_payments(verification, parts.payments, naming)
+        unfinished = await open_payments(verification, naming)
         for payment in (*unfinished, *await _unreported(parts, skipped)):
             with naming(f"process {payment_stream(payment.payment_id)!r}"):
                 await start_payment(client, settings.task_queue, payment, again=True)

@@ -81,8 +81,8 @@ class Verification(Protocol):
         """Return the bookings that are in no final state."""
         ...
 
-    async def open_payments(self) -> Sequence[PaymentId]:
-        """Return the payments that are neither applied, refunded nor refused."""
+    async def open_payments(self) -> Sequence[tuple[PaymentId, BookingId]]:
+        """Return the payments that are neither applied, refunded nor refused, and for what."""
         ...
 
     async def unfinished(self, quiet: timedelta) -> Collection[Unfinished]:

@@ -26,7 +26,7 @@ SELECT booking_id
 """
 
 OPEN_PAYMENTS = """
-SELECT payment_id
+SELECT payment_id, booking_id
   FROM verification.payment
  WHERE NOT applied AND NOT refunded AND refusal IS NULL
  ORDER BY payment_id
@@ -230,9 +230,9 @@ class PostgresVerification:
         rows = await self._pool.fetch(UNENDED, timeout=PATIENCE_SECONDS)
         return tuple(row["booking_id"] for row in rows)
 
-    async def open_payments(self) -> tuple[PaymentId, ...]:
+    async def open_payments(self) -> tuple[tuple[PaymentId, BookingId], ...]:
         rows = await self._pool.fetch(OPEN_PAYMENTS, timeout=PATIENCE_SECONDS)
-        return tuple(row["payment_id"] for row in rows)
+        return tuple((row["payment_id"], row["booking_id"]) for row in rows)
 
     async def unfinished(self, quiet: timedelta) -> tuple[Unfinished, ...]:
         rows = await self._pool.fetch(UNFINISHED, quiet, timeout=PATIENCE_SECONDS)
