@@ -28,6 +28,7 @@ from entrypoints.roles import OWNER
 from entrypoints.settings import Settings
 from entrypoints.wiring import migrate_database
 from tests.support.clock import Clock
+from tests.support.database import connected
 from tests.support.mail_sink import MailSink, mail_sink_in
 from tests.support.patience import SOON_SECONDS
 from tests.support.provider import Provider, running
@@ -92,11 +93,11 @@ def template(postgres: Postgres) -> str:
 async def database(postgres: Postgres, template: str) -> AsyncIterator[str]:
     """The URL of a fresh, migrated database for its superuser; `as_role` makes another's of it."""
     name = f"test_{uuid4().hex}"
-    async with _connected(postgres.url("postgres")) as connection:
+    async with connected(postgres.url("postgres")) as connection:
         of = f"TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy"
         await connection.execute(f"CREATE DATABASE {name} {of}")
     yield postgres.url(name)
-    async with _connected(postgres.url("postgres")) as connection:
+    async with connected(postgres.url("postgres")) as connection:
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -185,12 +186,3 @@ def _running(
         context = running()
         yield runner.run(context.__aenter__())
         runner.run(context.__aexit__(None, None, None))
-
-
-@asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(url)
-    try:
-        yield connection
-    finally:
-        await connection.close()

@@ -16,9 +16,14 @@ KIND_CHARACTERS = 100  # of a library's message, which is its kind
 class LogLimit:
     """Passes so many lines of a kind in a second, and says a second later how many it dropped."""
 
-    def __init__(self, tell: Callable[[dict[str, int]], None]) -> None:
-        """Start; `tell` logs how many lines of each kind were dropped."""
+    def __init__(
+        self,
+        tell: Callable[[dict[str, int]], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start; `tell` logs how many lines of each kind were dropped. `clock` is in seconds."""
         self._tell = tell
+        self._clock = clock
         self._passed: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._until = 0.0
@@ -26,7 +31,7 @@ class LogLimit:
 
     def passes(self, kind: str, limit: int = PER_SECOND) -> bool:
         """Return whether a line of this kind is to be written now."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             if now >= self._until:
                 self._passed.clear()

@@ -1,7 +1,6 @@
 """An administrator lets programs into a database; whoever is none is told so."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -12,20 +11,12 @@ from entrypoints.roles import OWNER, name_of
 from entrypoints.settings import Settings
 from entrypoints.wiring import box_office
 from eventstore.slices import Category
+from tests.support.database import connected
 from tests.support.provider import Provider
 from tests.support.terminal import run
 
 PASSWORD = "known to the test only"
 SECOND = "second_office"
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

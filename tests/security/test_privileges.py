@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 
 from entrypoints.devstack.cluster import ADMIN, as_role
 from entrypoints.roles import GRID, LOGINS, OWNER, ROLES, grant, name_of
+from tests.support.database import connected
 
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN")
 DENIED = "42501"  # insufficient_privilege
@@ -94,19 +94,10 @@ def verbs_of(role: str, table: str) -> set[str]:
     return {verb for other in rights(role) for verb in granted.get(other, "").split(", ") if verb}
 
 
-@asynccontextmanager
-async def connected(database: str, role: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(as_role(database, role))
-    try:
-        yield connection
-    finally:
-        connection.terminate()
-
-
 @pytest.fixture
 async def admin(database: str) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection."""
-    async with connected(database, ADMIN) as connection:
+    async with connected(as_role(database, ADMIN)) as connection:
         yield connection
 
 
@@ -195,7 +186,7 @@ async def test_every_forbidden_statement_is_refused_and_every_other_is_not(
     tables = await admin.fetch(TABLES, GRID.schemas)
     functions = await admin.fetch(FUNCTIONS, GRID.schemas)
     wrong = []
-    async with connected(database, name_of(role)) as connection:
+    async with connected(as_role(database, name_of(role))) as connection:
         for table in tables:
             may = verbs_of(role, table["name"])
             for verb, sql in TRIES.items():
@@ -229,7 +220,7 @@ async def test_no_program_has_power_over_the_cluster_or_owns_anything(
 async def test_an_intruder_with_a_programs_connection_destroys_nothing(
     database: str, role: str
 ) -> None:
-    async with connected(database, name_of(role)) as connection:
+    async with connected(as_role(database, name_of(role))) as connection:
         codes = {attack: await error_of(connection, attack) for attack in ATTACKS}
     assert codes == dict.fromkeys(ATTACKS, DENIED)
 
@@ -269,11 +260,11 @@ async def test_only_the_roles_of_programs_are_let_into_the_database(
 
 async def test_migrations_at_once_grant_the_same(database: str) -> None:
     async def migrated() -> None:
-        async with connected(database, OWNER) as owner:
+        async with connected(as_role(database, OWNER)) as owner:
             await grant(owner)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(6):
             group.create_task(migrated())
-    async with connected(database, OWNER) as owner:
+    async with connected(as_role(database, OWNER)) as owner:
         assert await differences(owner) == []

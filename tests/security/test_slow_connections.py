@@ -106,7 +106,7 @@ async def test_a_head_that_comes_a_byte_at_a_time_does_not_buy_more_time(
         async def drip() -> None:
             while True:
                 client[1].write(b"x")
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # so slow is this client
 
         dripping = asyncio.create_task(drip())
         assert await until_ended(client) == b""
@@ -118,9 +118,16 @@ async def test_an_answer_that_nobody_reads_is_not_kept(
 ) -> None:
     monkeypatch.setattr(connection, "ANSWER_TIMEOUT", SOON)
     monkeypatch.setattr(connection, "REQUEST_TIMEOUT", SOON)
+    lost, lose = asyncio.Event(), connection.BoundedProtocol.connection_lost
+
+    def losing(protocol: connection.BoundedProtocol, error: Exception | None) -> None:
+        lose(protocol, error)
+        lost.set()
+
+    monkeypatch.setattr(connection.BoundedProtocol, "connection_lost", losing)
     async with connected(door.port, HEAD.replace(b"/ready", b"/large") + b"\r\n") as client:
         client[1].transport.pause_reading()  # type: ignore[attr-defined]  # a transport of sockets
-        await asyncio.sleep(SOON.total_seconds() * 10)
+        await lost.wait()
         client[1].transport.resume_reading()  # type: ignore[attr-defined]
         assert len(await until_ended(client)) < len(LARGE)
 

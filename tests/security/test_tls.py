@@ -25,22 +25,11 @@ from entrypoints.temporal import connect_temporal
 from entrypoints.wiring import box_office
 from eventstore.slices import Category
 from tests.support.certificates import Certificate, certificate
-from tests.support.controls import ADA, BOOKING_ID, DEADLINE, SEATS, TOTAL
-from ticketing.notifications.api import Notification
+from tests.support.controls import NOTIFICATION
 
 NOWHERE = "192.0.2.1"  # of no machine: RFC 5737
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # how a client of Postgres asks for TLS
 HTTP2 = b"PRI * HTTP/2.0"  # how a client of Temporal begins without TLS
-NOTIFICATION = Notification(
-    kind="confirmed",
-    about=BOOKING_ID,
-    booking_id=BOOKING_ID,
-    client_id=ADA,
-    seats=SEATS,
-    total=TOTAL,
-    expires_at=DEADLINE,
-    reason=None,
-)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ticketing.booking import commands, events
 from ticketing.ids import BookingId, ClientId, ConcertId, PaymentId
 from ticketing.money import Money
+from ticketing.notifications.api import Notification
 from ticketing.payment import commands as payment_commands
 from ticketing.payment import events as payment_events
 from ticketing.payment.commands import ApplyPayment, RecordRefund, RequestRefund
@@ -62,6 +63,16 @@ EXPIRED = events.BookingExpired()
 PAID = events.BookingPaid(payment_id=PAYMENT_ID, amount=TOTAL)
 SETTLED = events.BookingSettled()
 REINSTATED = events.BookingReinstated(tickets=TICKETS)
+
+NOTIFICATION = Notification(
+    kind="confirmed",
+    about=BOOKING_ID,
+    booking_id=BOOKING_ID,
+    client_id=ADA,
+    seats=SEATS,
+    total=TOTAL,
+    expires_at=DEADLINE,
+)
 
 # The shortest history of a paid booking to each status.
 BOOKINGS: dict[events.BookingStatus, tuple[events.BookingEvent, ...]] = {

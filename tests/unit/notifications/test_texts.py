@@ -8,16 +8,12 @@ import pytest
 
 from eventstore.errors import DefectError
 from tests.support.controls import (
-    ADA,
-    BOOKING_ID,
-    DEADLINE,
     FREE,
     NEXT_SEAT,
+    NOTIFICATION,
     OTHER_SEAT,
     PAYMENT_ID,
     SEAT,
-    SEATS,
-    TOTAL,
 )
 from ticketing.notifications import texts
 from ticketing.notifications.api import Notification, NotificationKind
@@ -26,15 +22,6 @@ from ticketing.payment.events import RefundReason
 from ticketing.reservations import api
 
 KINDS: tuple[NotificationKind, ...] = get_args(NotificationKind)
-CONFIRMED = Notification(
-    kind="confirmed",
-    about=BOOKING_ID,
-    booking_id=BOOKING_ID,
-    client_id=ADA,
-    seats=SEATS,
-    total=TOTAL,
-    expires_at=DEADLINE,
-)
 REFUSALS: tuple[api.Refusal, ...] = (
     api.SeatsUnavailable(seats=(NEXT_SEAT,)),
     api.UnknownSeats(seats=(SEAT, NEXT_SEAT, OTHER_SEAT)),
@@ -45,11 +32,11 @@ REFUSALS: tuple[api.Refusal, ...] = (
 
 
 def told(kind: NotificationKind, **changes: object) -> Notification:
-    return CONFIRMED.model_copy(update={"kind": kind, **changes})
+    return NOTIFICATION.model_copy(update={"kind": kind, **changes})
 
 
 EXAMPLES: dict[NotificationKind, Notification] = {
-    "confirmed": CONFIRMED,
+    "confirmed": NOTIFICATION,
     "denied": told("denied", total=None, expires_at=None, reason="seats_unavailable: 3-15"),
     "payment_reminder": told("payment_reminder"),
     "settled": told("settled", expires_at=None),
@@ -86,7 +73,7 @@ def test_a_template_with_an_unknown_or_a_missing_name_is_a_defect(
     monkeypatch.setattr(texts, "TEMPLATES", tmp_path)
     monkeypatch.setattr(texts, "template", template.__wrapped__)  # what others read stays cached
     with pytest.raises(DefectError, match=rf"confirmed of ada-1 cannot say its '{line[1:-1]}'"):
-        text_of(CONFIRMED)
+        text_of(NOTIFICATION)
 
 
 def test_a_free_booking_asks_for_nothing() -> None:
